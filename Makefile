@@ -1,0 +1,43 @@
+# `make` alone lists the targets. Everything runs in .venv, made on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types unit format bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: $(READY) ## create .venv and install Glyphlab with everything
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[all,dev]'
+	@touch $@
+
+demo: $(READY) ## train and evaluate on the embedded digits, about half a minute
+	$(BIN)/glyphlab train digits
+
+test: lint types unit ## what continuous integration runs: lint, types, tests
+
+lint: $(READY) ## ruff: style and format
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+unit: $(READY) ## the tests
+	$(BIN)/pytest
+
+format: $(READY) ## let ruff rewrite the sources
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+bench: $(READY) ## measure training speed beside a plain per-image pipeline
+	$(BIN)/python benchmarks/throughput.py
+
+clean: ## remove the environment and caches (never runs/)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

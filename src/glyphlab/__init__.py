@@ -1,0 +1,55 @@
+"""Glyphlab: a workbench for handwritten characters.
+
+The public names below are loaded on first use, so that ``import glyphlab`` is quick and needs no torch:
+
+    import glyphlab
+    train = glyphlab.load_dataset("mnist")            # a GlyphSet
+    run = glyphlab.train("mnist-net", epochs=5)       # a Run: a folder with weights and figures
+    print(glyphlab.evaluate(run).accuracy)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DataError": "glyphlab.errors",
+    "Evaluation": "glyphlab.evaluation.evaluate",
+    "GlyphSet": "glyphlab.data.glyphset",
+    "GlyphlabError": "glyphlab.errors",
+    "ImageError": "glyphlab.errors",
+    "ModelError": "glyphlab.errors",
+    "Recipe": "glyphlab.training.recipe",
+    "RecipeError": "glyphlab.errors",
+    "Run": "glyphlab.training.run",
+    "RunError": "glyphlab.errors",
+    "evaluate": "glyphlab.evaluation.evaluate",
+    "load_dataset": "glyphlab.data.sources",
+    "train": "glyphlab.training.train",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])
+
+if TYPE_CHECKING:
+    from glyphlab.data.glyphset import GlyphSet
+    from glyphlab.data.sources import load_dataset
+    from glyphlab.errors import DataError, GlyphlabError, ImageError, ModelError, RecipeError, RunError
+    from glyphlab.evaluation.evaluate import Evaluation, evaluate
+    from glyphlab.training.recipe import Recipe
+    from glyphlab.training.run import Run
+    from glyphlab.training.train import train
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'glyphlab' has no attribute '{name}'")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value  # over a submodule of the same name, for good
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

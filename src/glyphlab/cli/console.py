@@ -1,0 +1,50 @@
+"""What every command shares: how it prints, and its common options."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="GLYPHLAB_DATA",
+        help="Folder that holds, or shall hold, the public data sets (default: a per-user cache).",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+
+
+def stdout() -> Console:
+    """Console for results. Text is never cut when it goes to a file or a pipe."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    return console
+
+
+def stderr() -> Console:
+    """Console for progress and remarks."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong on standard error and end with exit code 2."""
+    sys.stderr.write(f"glyphlab: {message}\n")
+    sys.exit(2)

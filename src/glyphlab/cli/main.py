@@ -1,0 +1,80 @@
+"""The command `glyphlab`: its subcommands, and how errors reach the user.
+
+Only typer is imported here; each command imports what it needs when it runs, so that ``--help`` is immediate.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from glyphlab import __version__
+from glyphlab.cli import data, evaluate, networks, recipes, train
+from glyphlab.cli.console import fail
+from glyphlab.errors import GlyphlabError
+
+_EXTRA_OF = {
+    "torch": "train",
+    "safetensors": "train",
+    "pydantic": "train",
+    "pooch": "train",
+    "sklearn": "train",
+    "matplotlib": "train",
+    "onnx": "train",
+}
+
+app = typer.Typer(
+    name="glyphlab",
+    help="A workbench for handwritten characters: data, training, honest evaluation.",
+    epilog="First steps: [bold]glyphlab train digits[/]  (no download), then [bold]glyphlab train mnist[/].",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(data.app, name="data")
+app.add_typer(networks.app, name="networks")
+app.add_typer(recipes.app, name="recipes")
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"glyphlab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None: ...
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run the command line on `argv` (default: the process's arguments) and exit.
+
+    Exit codes: 0 done, 1 a check found something wrong, 2 a mistake of the user's (one line on standard error),
+    130 stopped by Ctrl-C.
+    """
+    try:
+        app(args=argv)
+    except GlyphlabError as error:
+        fail(str(error))
+    except ModuleNotFoundError as error:
+        extra = _EXTRA_OF.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        fail(f"this command needs {error.name}, which is not installed; install it with: pip install 'glyphlab[{extra}]'")
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped\n")
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)

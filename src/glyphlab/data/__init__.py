@@ -1,0 +1,1 @@
+"""Where glyphs come from: public sets, folders and files, and what is wrong with them."""

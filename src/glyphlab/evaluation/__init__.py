@@ -1,0 +1,1 @@
+"""How good a network is: predictions, metrics and pictures."""

@@ -1,0 +1,1 @@
+"""Torch modules: the reports' networks and our own."""

@@ -1,0 +1,1 @@
+"""Recipes, augmentation, the training loop, checkpoints and run folders."""

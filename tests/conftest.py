@@ -1,0 +1,68 @@
+"""Shared fixtures: small random glyph sets, the command line in-process, and the real data where it is at hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glyphlab.data.glyphset import GlyphSet
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def make_glyphs(count: int = 60, classes: int = 3, side: int = 12, channels: int = 1, seed: int = 0) -> GlyphSet:
+    """Random noise with a bright bar whose place tells the class: a small network can learn it."""
+    rng = np.random.default_rng(seed)
+    targets = (np.arange(count) % classes).astype(np.int64)
+    shape = (count, side, side) if channels == 1 else (count, side, side, 3)
+    images = rng.integers(0, 60, size=shape, dtype=np.uint8)
+    for image, target in zip(images, targets, strict=True):
+        row = 1 + int(target) * (side - 2) // classes
+        image[row : row + 2, 2:-2] = 230
+    return GlyphSet(images, targets, tuple("abcdefghij"[:classes]), name="bars", split="train")
+
+
+@pytest.fixture
+def glyphs() -> GlyphSet:
+    return make_glyphs()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run `glyphlab ...` in this process: cli("data", "list") -> exit code, standard output, standard error."""
+    from glyphlab.cli.main import main
+
+    def run(*args: object) -> Outcome:
+        capsys.readouterr()
+        try:
+            main([str(arg) for arg in args])
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets named by GLYPHLAB_DATA; tests that need it skip where it is missing."""
+    folder = Path(os.environ.get("GLYPHLAB_DATA", "/nonexistent"))
+    if not (folder / "mnist").is_dir():
+        pytest.skip("real data not at hand: set GLYPHLAB_DATA to a folder that holds mnist/")
+    return folder
