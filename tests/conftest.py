@@ -18,7 +18,9 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def make_glyphs(count: int = 60, classes: int = 3, side: int = 12, channels: int = 1, seed: int = 0) -> GlyphSet:
+def make_glyphs(
+    count: int = 60, classes: int = 3, side: int = 12, channels: int = 1, seed: int = 0
+) -> GlyphSet:
     """Random noise with a bright bar whose place tells the class: a small network can learn it."""
     rng = np.random.default_rng(seed)
     targets = (np.arange(count) % classes).astype(np.int64)

@@ -78,6 +78,7 @@ def test_public_names_are_pinned() -> None:
         "__version__",
         "evaluate",
         "load_dataset",
+        "resume",
         "train",
     ]
     for name in glyphlab.__all__:

@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "DataError": "glyphlab.errors",
-    "Evaluation": "glyphlab.evaluation.evaluate",
+    "Evaluation": "glyphlab.evaluation.result",
     "GlyphSet": "glyphlab.data.glyphset",
     "GlyphlabError": "glyphlab.errors",
     "ImageError": "glyphlab.errors",
@@ -28,6 +28,7 @@ _HOMES = {
     "RunError": "glyphlab.errors",
     "evaluate": "glyphlab.evaluation.evaluate",
     "load_dataset": "glyphlab.data.sources",
+    "resume": "glyphlab.training.train",
     "train": "glyphlab.training.train",
 }
 
@@ -37,10 +38,11 @@ if TYPE_CHECKING:
     from glyphlab.data.glyphset import GlyphSet
     from glyphlab.data.sources import load_dataset
     from glyphlab.errors import DataError, GlyphlabError, ImageError, ModelError, RecipeError, RunError
-    from glyphlab.evaluation.evaluate import Evaluation, evaluate
+    from glyphlab.evaluation.evaluate import evaluate
+    from glyphlab.evaluation.result import Evaluation
     from glyphlab.training.recipe import Recipe
     from glyphlab.training.run import Run
-    from glyphlab.training.train import train
+    from glyphlab.training.train import resume, train
 
 
 def __getattr__(name: str) -> object:

@@ -51,7 +51,8 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
     ] = False,
 ) -> None: ...
 
@@ -70,7 +71,9 @@ def main(argv: list[str] | None = None) -> NoReturn:
         extra = _EXTRA_OF.get((error.name or "").split(".")[0])
         if extra is None:
             raise
-        fail(f"this command needs {error.name}, which is not installed; install it with: pip install 'glyphlab[{extra}]'")
+        fail(
+            f"this command needs {error.name}, which is not installed; install it with: pip install 'glyphlab[{extra}]'"
+        )
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped\n")
         sys.exit(130)

@@ -53,11 +53,13 @@ class GlyphSet:
             if low < 0 or high >= len(self.class_names):
                 wrong = low if low < 0 else high
                 raise DataError(
-                    f"{self.name} {self.split}: label {wrong} found, but there are {len(self.class_names)} classes "
-                    f"(labels 0 to {len(self.class_names) - 1})"
+                    f"{self.name} {self.split}: label {wrong} found, but there are {len(self.class_names)} "
+                    f"classes (labels 0 to {len(self.class_names) - 1})"
                 )
         if self.ids is not None and len(self.ids) != len(self.images):
-            raise DataError(f"{self.name} {self.split}: {len(self.images):,} images but {len(self.ids):,} ids")
+            raise DataError(
+                f"{self.name} {self.split}: {len(self.images):,} images but {len(self.ids):,} ids"
+            )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -90,8 +92,8 @@ class GlyphSet:
     def digest(self) -> str:
         """SHA-256 over shape, images, targets and class names: equal digests, equal data."""
         sha = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
-        sha.update(memoryview(np.ascontiguousarray(self.images)).cast("B"))
-        sha.update(memoryview(np.ascontiguousarray(self.targets)).cast("B"))
+        sha.update(np.ascontiguousarray(self.images).reshape(-1).data)
+        sha.update(np.ascontiguousarray(self.targets).data)
         return sha.hexdigest()
 
     def save(self, path: Path) -> None:
@@ -130,8 +132,8 @@ def stratified_split(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Divide indices into a large and a small part with the same mix of classes.
 
-    targets: int64 [N]. share: part of each class that goes into the small part, 0 to below 1; a class with two or
-    more images keeps at least one on each side (unless share is 0). Same arguments, same split.
+    targets: int64 [N]. share: part of each class that goes into the small part, 0 to below 1; a class with
+    two or more images keeps at least one on each side (unless share is 0). Same arguments, same split.
     Returns (large, small), each int64 and in ascending order.
     """
     assert 0 <= share < 1, share

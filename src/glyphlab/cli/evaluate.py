@@ -1,0 +1,72 @@
+"""`glyphlab evaluate`: how good a run is, in figures, tables and pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glyphlab.cli.console import AsJson, DataDir, print_json, stdout
+
+
+def evaluate(
+    run: Annotated[str, typer.Argument(help="A run folder, or its name within --runs-dir.")],
+    data: Annotated[
+        str | None,
+        typer.Option(help="Judge on this data set instead of the run's own; it needs the same classes."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which part: test or train.")] = "test",
+    examples: Annotated[
+        int,
+        typer.Option(min=0, help="Print the outputs for the first N images and draw them with the answers."),
+    ] = 0,
+    data_dir: DataDir = None,
+    runs_dir: Annotated[Path, typer.Option(help="Where runs are looked for by name.")] = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Judge a run on its test images and write tables and pictures into its folder.
+
+    Writes summary.json, predictions.csv, classes.csv, confusion.csv, confusion.png, confusion-normalised.png and
+    mistakes.png to RUN/evaluation.
+
+    Examples:  glyphlab evaluate runs/mnist-glyphnet-1 --examples 10;
+    glyphlab evaluate mnist-glyphnet-1 --data my-digits/
+    """
+    from rich.markup import escape
+
+    from glyphlab.errors import GlyphlabError, did_you_mean
+    from glyphlab.evaluation.evaluate import evaluation_folder, judge, write_evaluation
+    from glyphlab.evaluation.pictures import draw_examples, format_outputs
+    from glyphlab.training.run import Run
+
+    if split not in ("test", "train"):
+        raise GlyphlabError(f"--split is '{split}'; {did_you_mean(split, ['test', 'train'])}")
+    opened = Run.open(run, runs_dir)
+    evaluation, glyphs = judge(
+        opened, opened.classifier(), data, "test" if split == "test" else "train", data_dir
+    )
+    folder = evaluation_folder(opened, glyphs.name if data else None, split)
+    write_evaluation(evaluation, glyphs, folder)
+    first = list(range(min(examples, len(glyphs))))
+    if first:
+        draw_examples(evaluation, glyphs, first, folder / "examples.png")
+    if as_json:
+        summary = evaluation.summary() | {"folder": str(folder)}
+        if first:
+            summary["examples"] = [
+                {
+                    "id": glyphs.id_of(index),
+                    "log_probs": [round(float(value), 6) for value in evaluation.log_probs[index]],
+                    "prediction": evaluation.class_names[evaluation.predictions[index]],
+                    "truth": evaluation.class_names[evaluation.targets[index]],
+                }
+                for index in first
+            ]
+        print_json(summary)
+        return
+    console = stdout()
+    if first:
+        console.print(escape(format_outputs(evaluation, first)) + "\n")
+    console.print(escape(evaluation.describe()))
+    console.print(f"\ntables and pictures: {escape(str(folder))}")

@@ -1,0 +1,50 @@
+"""`glyphlab recipes`: which recipes come along, and what each of them says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from glyphlab.cli.console import AsJson, print_json, stdout
+
+app = typer.Typer(help="List the recipes that come with Glyphlab, or show one.", invoke_without_command=True)
+
+
+@app.callback()
+def listing(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the recipes that come with Glyphlab, or show one.
+
+    Example:  glyphlab recipes show mnist-net > mine.toml, change it, then glyphlab train --recipe mine.toml
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    from glyphlab.training.recipe import Recipe, shipped
+
+    recipes = [Recipe.load(name) for name in shipped()]
+    if as_json:
+        print_json([{"name": recipe.name, "description": recipe.description} for recipe in recipes])
+        return
+    table = Table("recipe", "data", "network", "epochs", "what for", box=box.SIMPLE_HEAD)
+    for recipe in recipes:
+        data, epochs = recipe.data.name, str(recipe.training.epochs)
+        table.add_row(*map(escape, (recipe.name, data, recipe.network.name, epochs, recipe.description)))
+    stdout().print(table)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A recipe's name, or a .toml file.")], as_json: AsJson = False
+) -> None:
+    """Print a recipe with every setting, defaults written out, as TOML (a recipe of one's own begins here)."""
+    from glyphlab.training.recipe import Recipe
+
+    recipe = Recipe.load(name)
+    if as_json:
+        print_json(recipe.resolved())
+    else:
+        typer.echo(recipe.to_toml(), nl=False)

@@ -1,0 +1,46 @@
+"""How ``--set name=value`` is read, the same for every command that has it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from datetime import date, datetime, time
+
+from glyphlab.errors import RecipeError
+
+
+def parse_setting(text: str) -> tuple[str, object]:
+    """Divide ``"training.lr=0.01"`` into its name and its value: ``("training.lr", 0.01)``.
+
+    The value is read as TOML where it is TOML (``100``, ``0.5``, ``true``, ``[8, 32]``, ``"quoted"``),
+    otherwise it is the text itself, so that ``activation=relu`` needs no quotes. Dates, which no setting
+    takes, stay text. Raises `RecipeError` when there is no ``=`` or nothing before it.
+    """
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals or not name:
+        raise RecipeError(f"setting is '{text}'; expected NAME=VALUE, for example hidden=100")
+    return name, _value(value.strip())
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, object]:
+    """All settings of one command line; `RecipeError` when a name occurs twice, for one would be ignored."""
+    settings: dict[str, object] = {}
+    for text in texts:
+        name, value = parse_setting(text)
+        if name in settings:
+            raise RecipeError(
+                f"setting '{name}' is given twice: {settings[name]!r} and {value!r}; give it once"
+            )
+        settings[name] = value
+    return settings
+
+
+def _value(text: str) -> object:
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    if set(document) != {"value"} or isinstance(document["value"], date | datetime | time):
+        return text  # several lines, which made several keys; or a date
+    return document["value"]

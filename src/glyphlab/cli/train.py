@@ -1,0 +1,136 @@
+"""`glyphlab train`: one command from data to a trained, evaluated recogniser."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
+from glyphlab.cli.settings import parse_settings
+
+if TYPE_CHECKING:
+    from glyphlab.evaluation.result import Evaluation
+    from glyphlab.training.run import Run
+
+_EXAMPLES = """
+Examples:
+
+  glyphlab train digits                              no download needed
+  glyphlab train mnist                               the default recipe, glyphnet
+  glyphlab train letters-photos/                     a folder with a folder of pictures a class
+  glyphlab train --recipe mnist-net --epochs 2       a recipe with its own data
+  glyphlab train mnist --set training.lr=0.01 --set network.width=64
+  glyphlab train --resume runs/mnist-glyphnet-1      continue after Ctrl-C, a crash or a power cut
+  glyphlab train --resume runs/mnist-glyphnet-1 --epochs 20
+"""
+
+
+def train(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="A known data set, a folder of pictures or a CSV file (default: the recipe's).",
+            metavar="[DATA]",
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", "-r", help="A recipe's name (glyphlab recipes), or a .toml file."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", help="Replace a setting: training.lr=0.01. May be repeated."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Short for --set training.epochs=N; with --resume: in all.")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Continue a run, or extend it with --epochs.")
+    ] = None,
+    data_dir: DataDir = None,
+    runs_dir: Annotated[Path, typer.Option(help="Where the run folder is made.")] = Path("runs"),
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on without pictures that cannot be read.")
+    ] = False,
+    evaluate: Annotated[bool, typer.Option(help="Judge the network on the test images at the end.")] = True,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while training.")] = False,
+) -> None:
+    """Train a network and judge it on images it has never seen.
+
+    Everything goes to a new folder runs/<data>-<recipe>-<n>: recipe, environment, metrics, curves, weights,
+    evaluation. Ctrl-C stops after the present step and keeps everything.
+    """
+    from glyphlab.cli.progress import reporter_for
+    from glyphlab.evaluation.evaluate import evaluate as judge
+    from glyphlab.training import train as training
+
+    changes = parse_settings(settings or [])
+    if skip_bad:
+        changes["data.skip_bad"] = True
+    reporter = reporter_for(quiet=quiet)
+    if resume is not None:
+        same = None
+        if recipe is not None or data is not None or changes:
+            base = training.Run.open(resume, runs_dir).recipe if recipe is None else recipe
+            same = training.compose(base, data, settings=changes)
+        run = training.resume(
+            resume, epochs=epochs, recipe=same, data_dir=data_dir, runs_dir=runs_dir, reporter=reporter
+        )
+    else:
+        run = training.train(
+            recipe or training.DEFAULT_RECIPE,
+            data,
+            epochs=epochs,
+            settings=changes,
+            data_dir=data_dir,
+            runs_dir=runs_dir,
+            reporter=reporter,
+        )
+    interrupted = run.status["status"] == "interrupted"
+    evaluation = judge(run, data_dir=data_dir) if evaluate and not interrupted else None
+    if as_json:
+        print_json(_as_json(run, evaluation))
+    else:
+        _print_outcome(run, evaluation)
+    if interrupted:
+        sys.exit(130)
+
+
+def _as_json(run: Run, evaluation: Evaluation | None) -> dict[str, Any]:
+    return {
+        "run": str(run.folder),
+        **run.status,
+        "test": evaluation.summary() if evaluation is not None else None,
+    }
+
+
+def _print_outcome(run: Run, evaluation: Evaluation | None) -> None:
+    """What was found, where it is, and what to try next."""
+    from rich.markup import escape
+
+    status, console = run.status, stdout()
+    if status["status"] == "interrupted":
+        stderr().print(f"[bold]stopped[/] after {status['epochs']} epochs; see {escape(str(run.folder))}")
+        return
+    console.print(
+        f"\n[bold]{escape(run.name)}[/]: {status['status']}, {status['epochs']} epochs in {status['time_seconds']:.0f} s"
+    )
+    if status["best"]:
+        best = status["best"]
+        console.print(
+            f"best epoch {best['epoch']}, {best['validation_accuracy']:.2%} on the validation images"
+        )
+    if evaluation is not None:
+        console.print(escape(evaluation.describe()))
+    console.print(
+        f"\nall of it: {escape(str(run.folder))}  (curves.png, evaluation/confusion.png, evaluation/mistakes.png ...)"
+    )
+    console.print("next:")
+    console.print(f"  glyphlab evaluate {escape(str(run.folder))} --examples 10")
+    console.print(f"  glyphlab train --resume {escape(str(run.folder))} --epochs {2 * status['epochs']}")
+    if run.recipe.data.name == "digits":
+        console.print("  glyphlab data fetch mnist && glyphlab train mnist")

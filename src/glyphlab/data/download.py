@@ -1,0 +1,261 @@
+"""Fetching a public data set: mirrors, hashes, safe unpacking, and what to do where there is no network.
+
+A file gets its name only when its hash is right, so that an interrupted or refused download leaves nothing
+behind.
+Of an archive only the members that the catalogue expects are taken, each to a name chosen here: no path from
+inside an archive is ever used.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Protocol
+
+from glyphlab.data.catalogue import Download, Source
+from glyphlab.data.locate import find_file
+from glyphlab.errors import DataError
+from glyphlab.files import make_folder, whole_file, writing
+
+TIMEOUT_SECONDS = 30
+_CHUNK_BYTES = 1 << 18
+_HTML_STARTS = (b"<!doctype", b"<html", b"<?xml", b"<head")
+
+
+class Reporter(Protocol):
+    """Who is told how a download goes."""
+
+    def note(self, line: str) -> None:
+        """Something was decided or done."""
+
+    def advance(self, file_name: str, done_bytes: int, total_bytes: int) -> None:
+        """So much of a file has arrived; total_bytes is 0 where the server does not say."""
+
+
+class Quiet:
+    """A reporter that says nothing."""
+
+    def note(self, line: str) -> None:
+        """Nothing."""
+
+    def advance(self, file_name: str, done_bytes: int, total_bytes: int) -> None:
+        """Nothing."""
+
+
+class _RefusedError(Exception):
+    """One address did not give the file; the text says why."""
+
+
+def fetch_source(source: Source, data_dir: Path, reporter: Reporter) -> Path:
+    """Download what `source` lacks in `data_dir`; returns the folder that holds it.
+
+    Files with the right hash, and members of archives that are there, are not fetched again. Raises
+    `DataError` when no address gives a file of the right hash, `RunError` when the folder cannot be written.
+    """
+    folder = data_dir / source.folders[0]
+    for download in source.downloads:
+        if download.members:
+            _fetch_archive(source, download, data_dir, reporter)
+        else:
+            _fetch_file(source, download, data_dir, reporter)
+    return folder
+
+
+def _fetch_file(source: Source, download: Download, data_dir: Path, reporter: Reporter) -> None:
+    target = data_dir / source.folders[0] / download.name
+    there = find_file(source, data_dir, download.name.removesuffix(".gz"))
+    if target.is_file():
+        if file_md5(target) == download.md5:
+            reporter.note(f"{download.name}: already there")
+            return
+        reporter.note(
+            f"{download.name}: there, but not the official file (recompressed or damaged); fetching it"
+        )
+    elif there is not None:
+        reporter.note(f"{download.name}: already there as {there}")
+        return
+    _from_any_address(source, download, target, reporter)
+
+
+def _fetch_archive(source: Source, download: Download, data_dir: Path, reporter: Reporter) -> None:
+    needed = (*source.train_files, *source.test_files)
+    if all(find_file(source, data_dir, name) for name in needed):
+        reporter.note(f"{source.name}: already there")
+        return
+    archive = data_dir / source.folders[0] / download.name
+    brought_by_hand = archive.is_file() and file_md5(archive) == download.md5
+    if brought_by_hand:
+        reporter.note(f"{download.name}: already there")
+    else:
+        _from_any_address(source, download, archive, reporter)
+    wanted = [name for name in download.members if not find_file(source, data_dir, name.removesuffix(".gz"))]
+    taken = unpack(archive, archive.parent, wanted)
+    reporter.note(f"{download.name}: unpacked {len(taken)} files")
+    missing = [name for name in needed if not find_file(source, data_dir, name)]
+    if missing:
+        raise DataError(
+            f"{archive}: lacks {', '.join(missing)}, expected in it; the catalogue or the archive is wrong"
+        )
+    if not brought_by_hand:
+        with writing(archive):
+            archive.unlink()
+
+
+def unpack(archive: Path, folder: Path, members: list[str]) -> list[str]:
+    """Take the files named in `members` out of a .zip or .tar.gz into `folder`, each whole or not at all.
+
+    Members are found by their last path component, among regular files only; everything else in the archive
+    is left alone. Returns the names found. Raises `DataError` for a damaged archive.
+    """
+    wanted, taken = set(members), []
+    try:
+        with _entries(archive) as entries:
+            for entry_name, open_entry in entries:
+                name = entry_name.replace("\\", "/").rsplit("/", 1)[-1]
+                if name not in wanted or name in taken:
+                    continue
+                with (
+                    open_entry() as stream,
+                    whole_file(folder / name) as temporary,
+                    temporary.open("wb") as out,
+                ):
+                    shutil.copyfileobj(stream, out, _CHUNK_BYTES)
+                taken.append(name)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
+        raise DataError(f"{archive}: damaged archive ({error}); delete it and fetch it again") from error
+    return taken
+
+
+@contextmanager
+def _entries(archive: Path) -> Iterator[Iterator[tuple[str, Callable[[], IO[bytes]]]]]:
+    """The regular files of an archive: name, and a function that opens it."""
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive) as zipped:
+            yield ((info.filename, _opener(zipped, info)) for info in zipped.infolist() if not info.is_dir())
+    else:
+        with tarfile.open(archive, "r:*") as tar:
+            yield ((entry.name, _tar_opener(tar, entry)) for entry in tar if entry.isreg())
+
+
+def _opener(zipped: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
+    return lambda: zipped.open(info)
+
+
+def _tar_opener(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> Callable[[], IO[bytes]]:
+    def open_entry() -> IO[bytes]:
+        stream = tar.extractfile(entry)
+        assert stream is not None, entry.name  # a regular file
+        return stream
+
+    return open_entry
+
+
+def _from_any_address(source: Source, download: Download, target: Path, reporter: Reporter) -> None:
+    """Try each address in turn; `DataError` with all the reasons when none gives the file."""
+    make_folder(target.parent)
+    reasons: list[str] = []
+    for address in download.addresses:
+        reporter.note(f"{download.name}: fetching from {address}")
+        try:
+            _transfer(download, address, target, reporter)
+        except _RefusedError as error:
+            reasons.append(f"{address}: {error}")
+            if len(reasons) < len(download.addresses):
+                reporter.note(f"{download.name}: {error}; trying the next mirror")
+            continue
+        reporter.note(f"{download.name}: done, hash right")
+        return
+    raise DataError(f"cannot fetch {download.name} ({'; '.join(reasons)}). {_by_hand(source, target.parent)}")
+
+
+def _by_hand(source: Source, folder: Path) -> str:
+    """What somebody without a network can do."""
+    names = ", ".join(download.name for download in source.downloads)
+    host = source.downloads[0].addresses[0].rsplit("/", 1)[0]
+    again = f", then run glyphlab data fetch {source.name} again" if source.downloads[0].members else ""
+    return f"By hand: get {names} from {host}/ and put it into {folder}{again}"
+
+
+def _transfer(download: Download, address: str, target: Path, reporter: Reporter) -> None:
+    """Get one file from one address, by way of pooch; `_RefusedError` when it does not come or is another."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel(logging.WARNING)
+    progress = _Progress(download.name, reporter)
+    over_http = pooch.HTTPDownloader(progressbar=progress, chunk_size=_CHUNK_BYTES, timeout=TIMEOUT_SECONDS)
+
+    def get_and_check(url: str, output_file: str, manager: object) -> None:
+        # Checked here, while the file still has its temporary name, since pooch's own message lacks the
+        # address.
+        over_http(url, output_file, manager)
+        found = file_md5(Path(output_file))
+        if found != download.md5:
+            raise _RefusedError(f"MD5 {found}, expected {download.md5}{_likely_cause(Path(output_file))}")
+
+    with writing(target):
+        try:
+            pooch.retrieve(
+                address,
+                known_hash=f"md5:{download.md5}",
+                fname=target.name,
+                path=target.parent,
+                downloader=get_and_check,
+            )
+        except requests.RequestException as error:
+            raise _RefusedError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """Why a request failed, in a few words."""
+    import requests
+
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"the server answers {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout):
+        return f"no answer within {TIMEOUT_SECONDS} s"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection"
+    return f"{type(error).__name__}: {str(error)[:80]}"
+
+
+def _likely_cause(path: Path) -> str:
+    with path.open("rb") as stream:
+        start = stream.read(256).lstrip().lower()
+    if start.startswith(_HTML_STARTS):
+        return " (it is an HTML page: the mirror has moved or asks for something first)"
+    return " (damaged on the way, or another version)"
+
+
+def file_md5(path: Path) -> str:
+    """MD5 of a file in hexadecimal; against damage, not against malice."""
+    import hashlib
+
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+class _Progress:
+    """The part of tqdm's interface that pooch calls, passed on to a reporter."""
+
+    def __init__(self, file_name: str, reporter: Reporter) -> None:
+        self.total = 0
+        self._file_name = file_name
+        self._reporter = reporter
+        self._done = 0
+
+    def update(self, count: int) -> None:
+        self._done += count
+        done = min(self._done, self.total) if self.total else self._done
+        self._reporter.advance(self._file_name, done, self.total)
+
+    def reset(self) -> None:  # pooch resets, then adds the total, to end at a full bar
+        self._done = 0
+
+    def close(self) -> None: ...

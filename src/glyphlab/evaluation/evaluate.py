@@ -1,0 +1,107 @@
+"""Judge a trained run on images it has never seen, and write down what was found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.sources import Split
+from glyphlab.errors import DataError
+from glyphlab.evaluation.pictures import draw_confusion, draw_examples
+from glyphlab.evaluation.result import Evaluation
+from glyphlab.evaluation.tables import write_classes, write_confusion, write_predictions
+from glyphlab.files import write_json
+from glyphlab.networks.classifier import Classifier, ClassifierSpec, predict
+from glyphlab.training.images import load_images
+from glyphlab.training.run import Run
+
+_EXAMPLES = 40
+
+
+def evaluate(
+    run: Run | str | Path,
+    data: str | Path | None = None,
+    *,
+    split: Split = "test",
+    data_dir: Path | None = None,
+    runs_dir: str | Path = "runs",
+    write: bool = True,
+) -> Evaluation:
+    """Judge a run's best weights on the test images of its own data set, or on those of `data`.
+
+        evaluation = glyphlab.evaluate("runs/mnist-glyphnet-1")
+        evaluation.accuracy, evaluation.interval, evaluation.confusion
+
+    With `write`, tables and pictures go to the run's `evaluation` folder (`evaluation-<data>` for other data, with
+    `-train` for the training part). Raises `RunError`, `DataError` and `ModelError`; among others when the data
+    has classes that the network does not know, or images of another size.
+    """
+    run = run if isinstance(run, Run) else Run.open(run, runs_dir)
+    classifier = run.classifier()
+    evaluation, glyphs = judge(run, classifier, data, split, data_dir)
+    if write:
+        write_evaluation(evaluation, glyphs, evaluation_folder(run, glyphs.name if data else None, split))
+    return evaluation
+
+
+def judge(
+    run: Run, classifier: Classifier, data: str | Path | None, split: Split, data_dir: Path | None
+) -> tuple[Evaluation, GlyphSet]:
+    """The evaluation and the images behind it, with the classes numbered as the network numbers them."""
+    stored_dir = run.environment["data"].get("data_dir")
+    folder = data_dir or (Path(stored_dir) if stored_dir else None)
+    glyphs = load_images(run.recipe, split, folder, data=str(data) if data is not None else None)
+    glyphs = match_classes(glyphs, classifier.spec)
+    _place(classifier, run.recipe.engine.device)
+    logits = predict(classifier, torch.from_numpy(glyphs.images)).numpy()
+    return Evaluation.from_logits(logits, glyphs), glyphs
+
+
+def match_classes(glyphs: GlyphSet, spec: ClassifierSpec) -> GlyphSet:
+    """The same images with the network's class names and numbers. Raises `DataError` where they do not fit."""
+    if glyphs.image_shape != spec.image_shape:
+        ours, theirs = ("x".join(map(str, shape)) for shape in (spec.image_shape, glyphs.image_shape))
+        raise DataError(
+            f"{glyphs.name} has images of {theirs}; the network takes {ours} (channels x height x width)"
+        )
+    if glyphs.class_names == spec.class_names:
+        return glyphs
+    places = {name: place for place, name in enumerate(spec.class_names)}
+    unknown = [name for name in glyphs.class_names if name not in places]
+    if unknown:
+        raise DataError(
+            f"{glyphs.name} has classes that the network does not know: {', '.join(unknown[:8])}"
+            f"{' ...' if len(unknown) > 8 else ''}; it knows {', '.join(spec.class_names)}"
+        )
+    renumber = np.array([places[name] for name in glyphs.class_names], dtype=np.int64)
+    return replace(glyphs, targets=renumber[glyphs.targets], class_names=spec.class_names)
+
+
+def evaluation_folder(run: Run, data_name: str | None = None, split: str = "test") -> Path:
+    """Where an evaluation is written."""
+    words = ["evaluation", data_name or "", "" if split == "test" else split]
+    return run.folder / "-".join(word for word in words if word)
+
+
+def write_evaluation(evaluation: Evaluation, glyphs: GlyphSet, folder: Path) -> None:
+    """Write summary.json, predictions.csv, classes.csv, confusion.csv and the pictures."""
+    write_predictions(evaluation, glyphs, folder / "predictions.csv")
+    write_classes(evaluation, folder / "classes.csv")
+    write_confusion(evaluation, folder / "confusion.csv")
+    draw_confusion(evaluation, folder / "confusion.png", normalised=False)
+    draw_confusion(evaluation, folder / "confusion-normalised.png", normalised=True)
+    if len(evaluation.mistakes):
+        draw_examples(evaluation, glyphs, evaluation.mistakes[:_EXAMPLES], folder / "mistakes.png")
+    # Last: whoever finds the summary finds everything else.
+    write_json(folder / "summary.json", evaluation.summary())
+
+
+def _place(classifier: Classifier, device: str) -> None:
+    """To the device the run was trained on, where this machine has it."""
+    if device == "cuda" and torch.cuda.is_available():
+        classifier.cuda()
+    classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,0 +1,91 @@
+"""Augmentation as one pure function over a batch: same images, settings and generator, same result.
+
+All geometric changes (rotation, scale, shear, shift, mirror, elastic distortion) are composed into one sampling grid
+per image, so that each image is resampled exactly once. Parameters are drawn on the CPU, whatever the device of the
+images: a seed means the same images everywhere.
+"""
+
+from __future__ import annotations
+
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glyphlab.training.recipe import AugmentSettings
+
+
+def augment(images: Tensor, settings: AugmentSettings, generator: torch.Generator) -> Tensor:
+    """Vary each image of a batch with parameters of its own.
+
+    images: float32 [B, C, H, W], 0 to 1. generator: a CPU generator; it is advanced.
+    Returns the same shape and range. With all strengths 0 the images come back unchanged.
+    """
+    if settings.moves_pixels:
+        grid = sampling_grid(images.shape, settings, generator).to(images.device)
+        images = F.grid_sample(
+            images, grid, mode="bilinear", padding_mode=settings.padding, align_corners=False
+        )
+    if settings.stroke:
+        images = _vary_strokes(images, _symmetric(len(images), settings.stroke, generator).to(images.device))
+    if settings.brightness:
+        factor = 1 + _symmetric(len(images), settings.brightness, generator).to(images.device)
+        images = (images * factor).clamp_(0, 1)
+    if settings.contrast:
+        factor = 1 + _symmetric(len(images), settings.contrast, generator).to(images.device)
+        mean = images.mean(dim=(1, 2, 3), keepdim=True)
+        images = (mean + (images - mean) * factor).clamp_(0, 1)
+    return images
+
+
+def sampling_grid(shape: torch.Size, settings: AugmentSettings, generator: torch.Generator) -> Tensor:
+    """Where each output pixel is looked up: float32 [B, H, W, 2], (x, y) with -1 and 1 at the image's edges.
+
+    Elastic distortion displaces every pixel by a smooth random field (Simard, Steinkraus and Platt 2003); here the
+    field is Gaussian noise on `elastic_cells` squared knots, interpolated cubically, which costs a fraction of
+    blurring noise at full resolution.
+    """
+    batch, _, height, width = shape
+    angle = torch.deg2rad(_uniform(batch, settings.rotation_degrees, generator))
+    shear = torch.tan(torch.deg2rad(_uniform(batch, settings.shear_degrees, generator)))
+    # The grid maps output to input, hence the inverse of the wanted scale.
+    inverse_scale = 1 / (1 + _uniform(2 * batch, settings.scale, generator).view(2, batch))
+    mirror = torch.ones(batch)
+    if settings.flip_horizontal:
+        mirror = 1 - 2 * (torch.rand(batch, generator=generator) < settings.flip_horizontal).float()
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    aspect = width / height  # rotate in pixels, not in units of a side
+    x_from_x = cos * inverse_scale[0]
+    x_from_y = (shear * cos - sin) * inverse_scale[1] / aspect
+    y_from_x = sin * inverse_scale[0] * aspect
+    y_from_y = (shear * sin + cos) * inverse_scale[1]
+    shift = 2 * _uniform(2 * batch, settings.shift, generator).view(2, batch)
+    theta = torch.stack(
+        [mirror * x_from_x, mirror * x_from_y, shift[0], y_from_x, y_from_y, shift[1]], dim=1
+    ).view(batch, 2, 3)
+    grid = F.affine_grid(theta, [batch, 1, height, width], align_corners=False)
+    if settings.elastic:
+        cells = settings.elastic_cells
+        noise = torch.randn(batch, 2, cells, cells, generator=generator) * (2 * settings.elastic)
+        field = F.interpolate(noise, size=(height, width), mode="bicubic", align_corners=True)
+        grid = grid + field.permute(0, 2, 3, 1)
+    return grid
+
+
+def _vary_strokes(images: Tensor, amount: Tensor) -> Tensor:
+    """Blend towards the 3x3 dilation (amount above 0) or erosion (below 0); amount: [B, 1, 1, 1] in -1..1."""
+    dilated = F.max_pool2d(images, 3, stride=1, padding=1)
+    eroded = -F.max_pool2d(-images, 3, stride=1, padding=1)
+    return images + amount.clamp(min=0) * (dilated - images) - amount.clamp(max=0) * (eroded - images)
+
+
+def _uniform(count: int, strength: float, generator: torch.Generator) -> Tensor:
+    """float32 [count], uniform in -strength..strength; zeros, and nothing drawn, where strength is 0."""
+    if not strength:
+        return torch.zeros(count)
+    return (torch.rand(count, generator=generator) * 2 - 1) * strength
+
+
+def _symmetric(count: int, strength: float, generator: torch.Generator) -> Tensor:
+    """As `_uniform`, shaped [count, 1, 1, 1] to act on images."""
+    return _uniform(count, strength, generator).view(count, 1, 1, 1)

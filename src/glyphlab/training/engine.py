@@ -1,0 +1,196 @@
+"""How the work is done on this machine: device, precision, memory format, compilation, threads.
+
+What a recipe leaves at "auto" is settled by timing a few real training steps, never by guessing from the processor's
+name: bf16, for one, is several times faster on some processors and several times slower on others.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from glyphlab.errors import RecipeError
+from glyphlab.networks.classifier import Classifier
+from glyphlab.training.optimizer import build_optimizer
+from glyphlab.training.recipe import EngineSettings, TrainingSettings
+
+# Compiling takes tens of seconds, which a shorter training never earns back.
+COMPILE_PAYS_FROM_SECONDS = 300.0
+# A rougher precision has to be clearly faster to be chosen.
+WORTHWHILE_GAIN = 1.1
+_PROBE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Settled engine settings; the fields are those of a recipe's [engine] section."""
+
+    device: str = "cpu"
+    precision: str = "float32"
+    channels_last: bool = False
+    compile: bool = False
+    threads: int = 1
+
+    def settings(self) -> EngineSettings:
+        """The same as a recipe section, so that a run records what it used."""
+        return EngineSettings.model_validate(asdict(self))
+
+    def place(self, network: nn.Module) -> None:
+        """Move a network to the device and into the memory format, in place."""
+        network.to(self.device)
+        if self.channels_last:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, classifier: Classifier, batch_size: int) -> Callable[[Tensor], Tensor]:
+        """The classifier as a function from pixels to float32 logits, in this precision, compiled if so settled.
+
+        Batches of any other size than `batch_size` take the uncompiled way: compiling again would cost more.
+        """
+        compiled: Callable[[Tensor], Tensor] = (
+            torch.compile(classifier, dynamic=False) if self.compile else classifier
+        )
+        bf16 = self.precision == "bf16"
+
+        def run(images: Tensor) -> Tensor:
+            if self.channels_last:
+                images = images.contiguous(memory_format=torch.channels_last)
+            with torch.autocast(self.device, torch.bfloat16, enabled=bf16):
+                logits = compiled(images) if len(images) == batch_size else classifier(images)
+            return logits.float()
+
+        return run
+
+    def __str__(self) -> str:
+        words = [self.device, f"{self.threads} threads" if self.device == "cpu" else "", self.precision]
+        words += ["channels_last" if self.channels_last else "", "compiled" if self.compile else ""]
+        return ", ".join(word for word in words if word)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One candidate of the probe and what it did; images_per_second is None where it failed, with the reason."""
+
+    engine: Engine
+    images_per_second: float | None
+    seconds: float
+    failure: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For environment.json."""
+        return asdict(self)
+
+
+def settle(
+    settings: EngineSettings,
+    training: TrainingSettings,
+    classifier: Classifier,
+    batch: Callable[[], tuple[Tensor, Tensor]],
+    total_images: int,
+) -> tuple[Engine, list[Timing]]:
+    """Fill in what is "auto" by timing steps on throw-away copies of the classifier.
+
+    batch: makes a training batch (pixels, targets) on the CPU, augmented as in training, so that its cost counts.
+    total_images: how many images will be trained on; decides whether compiling can pay.
+    Returns the engine and the timings behind the choice. Raises `RecipeError` for a device this machine lacks.
+    """
+    base = Engine(device=_device(settings.device), threads=_threads(settings.threads))
+    torch.set_num_threads(base.threads)
+    timings: list[Timing] = []
+
+    def measure(engine: Engine) -> float:
+        timings.append(_time_steps(engine, training, classifier, batch))
+        return timings[-1].images_per_second or 0.0
+
+    candidates = [
+        replace(base, precision=precision, channels_last=channels_last)
+        for precision in _choices(settings.precision, "float32", "bf16")
+        for channels_last in _choices(settings.channels_last, False, True)
+    ]
+    candidates = [replace(engine, compile=settings.compile is True) for engine in candidates]
+    best, best_rate = candidates[0], 0.0
+    if len(candidates) > 1 or settings.compile == "auto":
+        for engine in candidates:
+            rate = measure(engine)
+            if rate > best_rate * WORTHWHILE_GAIN:
+                best, best_rate = engine, rate
+        if best_rate == 0:
+            reasons = "; ".join(timing.failure for timing in timings)
+            raise RecipeError(
+                f"no engine setting works on {base.device} ({reasons}); try engine.device = 'cpu'"
+            )
+    if (
+        settings.compile == "auto"
+        and total_images / best_rate >= COMPILE_PAYS_FROM_SECONDS
+        and _can_compile(base)
+    ):
+        compiled = replace(best, compile=True)
+        if measure(compiled) > best_rate * WORTHWHILE_GAIN:
+            best = compiled
+    return best, timings
+
+
+def _choices(setting: Any, *options: Any) -> tuple[Any, ...]:
+    return options if setting == "auto" else (setting,)
+
+
+def _device(setting: str) -> str:
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if setting == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available[setting]:
+        have = ", ".join(name for name, there in available.items() if there)
+        raise RecipeError(f"engine.device is '{setting}', but this machine and torch offer only: {have}")
+    return setting
+
+
+def _threads(setting: int | str) -> int:
+    return torch.get_num_threads() if setting == "auto" else int(setting)
+
+
+def _can_compile(engine: Engine) -> bool:
+    """torch.compile needs a C++ compiler on the CPU, and is not ready on MPS."""
+    if engine.device == "cpu":
+        return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
+    return engine.device == "cuda"
+
+
+def _time_steps(
+    engine: Engine,
+    training: TrainingSettings,
+    original: Classifier,
+    batch: Callable[[], tuple[Tensor, Tensor]],
+) -> Timing:
+    """Train a copy for half a second, after two steps that do not count."""
+    began = time.perf_counter()
+    classifier = copy.deepcopy(original).train()
+    engine.place(classifier)
+    optimizer = build_optimizer(classifier, training)
+    try:
+        forward = engine.forward(classifier, training.batch_size)
+        images_done, start = 0, 0.0
+        for step in range(1_000):
+            images, targets = batch()
+            images, targets = images.to(engine.device), targets.to(engine.device)
+            loss = nn.functional.cross_entropy(forward(images), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            loss.item()  # waits for the device
+            if step < 2:
+                start = time.perf_counter()
+                continue
+            images_done += len(images)
+            if time.perf_counter() - start > _PROBE_SECONDS:
+                break
+    except Exception as error:  # whatever a backend raises: this candidate is out, the others are tried
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return Timing(engine, None, time.perf_counter() - began, reason)
+    elapsed = time.perf_counter() - start
+    return Timing(engine, images_done / elapsed, time.perf_counter() - began)

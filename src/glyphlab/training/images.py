@@ -1,0 +1,96 @@
+"""From a recipe's [data] section to images in memory: loading, the validation part, normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glyphlab.data.glyphset import GlyphSet, stratified_split
+from glyphlab.data.sources import Split, load_dataset
+from glyphlab.errors import DataError
+from glyphlab.training.recipe import Recipe
+from glyphlab.training.seeds import Purpose, derived_seed
+
+_STATISTICS_CHUNK = 20_000
+
+
+def load_images(
+    recipe: Recipe,
+    split: Split,
+    data_dir: Path | None,
+    data: str | None = None,
+    on_skip: Callable[[str], None] | None = None,
+) -> GlyphSet:
+    """The recipe's images of one split, or those of `data` read with the same settings. Raises `DataError`."""
+    settings = recipe.data
+    glyphs = load_dataset(
+        data or settings.name,
+        split,
+        data_dir,
+        size=settings.size,
+        channels=settings.channels,
+        invert=settings.invert,
+        skip_bad=settings.skip_bad,
+        on_skip=on_skip,
+    )
+    if len(glyphs.class_names) < 2:
+        raise DataError(
+            f"{glyphs.name} has one class only, '{glyphs.class_names[0]}'; add images of another class"
+        )
+    return glyphs
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Indices (int64, ascending) of the images that are trained on and of those kept for validation."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+
+    @classmethod
+    def carve(cls, glyphs: GlyphSet, recipe: Recipe) -> Parts:
+        """Stratified by class; the same for the same seed."""
+        seed = derived_seed(recipe.training.seed, Purpose.SPLIT)
+        return cls(*stratified_split(glyphs.targets, recipe.data.validation, seed))
+
+
+def data_facts(glyphs: GlyphSet, parts: Parts, data_dir: Path | None) -> dict[str, Any]:
+    """What a run records of its data, as JSON values."""
+    return {
+        "name": glyphs.name,
+        "sha256": glyphs.digest(),
+        "remark": glyphs.remark,
+        "data_dir": str(data_dir.resolve()) if data_dir else None,
+        "image_shape": list(glyphs.image_shape),
+        "class_names": list(glyphs.class_names),
+        "train_images": len(parts.train),
+        "validation_images": len(parts.validation),
+    }
+
+
+def normalisation(
+    glyphs: GlyphSet, parts: Parts, recipe: Recipe
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation a channel, of pixels in 0..1: the recipe's, or the training part's own."""
+    channels = glyphs.image_shape[0]
+    if recipe.data.mean is not None and recipe.data.std is not None:
+        return (recipe.data.mean,) * channels, (recipe.data.std,) * channels
+    count, total, squares = 0, np.zeros(channels), np.zeros(channels)
+    for start in range(0, len(parts.train), _STATISTICS_CHUNK):
+        chunk = glyphs.images[parts.train[start : start + _STATISTICS_CHUNK]].reshape(-1, channels)
+        count += len(chunk)
+        for channel in range(channels):
+            # 256 possible values: counting them is exact, and quicker than squaring millions of floats.
+            histogram = np.bincount(chunk[:, channel], minlength=256)
+            total[channel] += histogram @ np.arange(256)
+            squares[channel] += histogram @ np.arange(256) ** 2
+    mean = total / count / 255
+    variance = squares / count / 255**2 - mean**2
+    # Images of one single colour have no spread; dividing by 1 leaves them as they are.
+    std = np.sqrt(np.where(variance > 1e-12, variance, 1.0))
+    return tuple(round(float(m), 6) for m in mean), tuple(round(float(s), 6) for s in std)

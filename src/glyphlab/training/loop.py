@@ -1,0 +1,246 @@
+"""The training loop: one function, read from top to bottom.
+
+Step n of a run depends on the recipe, the data and n alone (see `seeds`), and everything that steps change lies in
+`TrainingState`. So a run may be stopped after any step, by a key, a time budget or a crash, and continued later to
+the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glyphlab.errors import RunError
+from glyphlab.networks.classifier import predict, to_pixels
+from glyphlab.training.augment import augment
+from glyphlab.training.checkpoint import Best, TrainingState, save_checkpoint
+from glyphlab.training.engine import Engine
+from glyphlab.training.history import EpochMetrics
+from glyphlab.training.optimizer import set_lr, update_average
+from glyphlab.training.progress import Plan, Reporter, StepNews
+from glyphlab.training.recipe import Recipe
+from glyphlab.training.run import Run
+from glyphlab.training.schedule import lr_factor
+from glyphlab.training.seeds import Purpose, derived_seed, generator
+
+_CHECKPOINT_EVERY_SECONDS = 60.0
+# Sums are read from the device every so many steps, which shows progress and finds a loss gone astray.
+_LOOK_EVERY_STEPS = 10
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained on.
+
+    images: uint8 [N, H, W] or [N, H, W, 3]; targets: int64 [N]; both on the engine's device. train, validation:
+    int64 indices into them.
+    """
+
+    recipe: Recipe
+    engine: Engine
+    images: Tensor
+    targets: Tensor
+    train: Tensor
+    validation: Tensor
+
+    @property
+    def batch_size(self) -> int:
+        """Images per step; all of them where the set is smaller than the recipe's batch."""
+        return min(self.recipe.training.batch_size, len(self.train))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps for all training images, an incomplete batch at the end included unless the recipe drops it.
+
+        A rest of a single image is always left out: batch norm has no variance to learn from it.
+        """
+        full, rest = divmod(len(self.train), self.batch_size)
+        return full if self.recipe.training.drop_last or rest <= 1 else full + 1
+
+    @property
+    def images_per_epoch(self) -> int:
+        """How many training images the steps of an epoch use."""
+        return min(len(self.train), self.steps_per_epoch * self.batch_size)
+
+    def batch(self, step: int, order: Tensor) -> tuple[Tensor, Tensor]:
+        """Augmented pixels, float32 [B, C, H, W] in 0..1, and targets [B] of a step. Pure."""
+        place = step % self.steps_per_epoch * self.batch_size
+        chosen = order[place : place + self.batch_size]
+        pixels = to_pixels(self.images[chosen])
+        stream = generator(self.recipe.training.seed, Purpose.AUGMENT, step)
+        return augment(pixels, self.recipe.augment, stream), self.targets[chosen]
+
+    def epoch_order(self, epoch: int) -> Tensor:
+        """The order of the training images in an epoch (counted from 0): shuffled, or drawn evenly by class. Pure."""
+        stream = generator(self.recipe.training.seed, Purpose.SHUFFLE, epoch)
+        if self.recipe.training.class_balance == "sampling":
+            targets = self.targets[self.train].cpu()
+            weights = 1.0 / torch.bincount(targets).clamp(min=1)[targets]
+            drawn = torch.multinomial(weights, len(self.train), replacement=True, generator=stream)
+            return self.train[drawn.to(self.train.device)]
+        return self.train[torch.randperm(len(self.train), generator=stream).to(self.train.device)]
+
+    def class_weights(self) -> Tensor | None:
+        """Weights of the classes in the loss, mean 1 over the training images; None without class balance."""
+        if self.recipe.training.class_balance != "loss":
+            return None
+        counts = torch.bincount(self.targets[self.train], minlength=1).clamp(min=1).float()
+        return len(self.train) / (len(counts) * counts)
+
+
+class Ending(Enum):
+    """Why training stopped."""
+
+    FINISHED = "finished"
+    EARLY = "stopped early: no progress on the validation images"
+    INTERRUPTED = "interrupted"
+    TIME_BUDGET = "time budget used up"
+
+
+def fit(
+    job: Job, state: TrainingState, run: Run, reporter: Reporter, stop_requested: Callable[[], bool]
+) -> Ending:
+    """Train until the planned steps are done, progress ends, the time is up, or a stop is requested.
+
+    State and files are consistent whenever this returns or raises; `RunError` when the loss is no longer finite.
+    """
+    settings, steps_per_epoch = job.recipe.training, job.steps_per_epoch
+    began = last_checkpoint = time.monotonic()
+    spent_before = state.time_seconds
+    forward = job.engine.forward(state.classifier, job.batch_size)
+    class_weights = job.class_weights()
+    total_epochs = math.ceil(state.total_steps / steps_per_epoch)
+    reporter.start(Plan(run.name, total_epochs, steps_per_epoch, state.total_steps, state.step))
+
+    def out_of_time() -> bool:
+        budget = settings.time_budget_seconds
+        return budget is not None and time.monotonic() - began >= budget
+
+    while state.step < state.total_steps:
+        epoch = state.step // steps_per_epoch
+        epoch_end = min((epoch + 1) * steps_per_epoch, state.total_steps)
+        epoch_first_step, epoch_began = state.step, time.monotonic()
+        order = job.epoch_order(epoch)
+        state.classifier.train()
+        while state.step < epoch_end and not stop_requested() and not out_of_time():
+            pixels, targets = job.batch(state.step, order)
+            lr = settings.lr * lr_factor(settings, state.step, state.total_steps, steps_per_epoch)
+            lr *= state.plateau.factor if state.plateau else 1.0
+            set_lr(state.optimizer, lr)
+            torch.manual_seed(derived_seed(settings.seed, Purpose.DROPOUT, state.step))
+
+            logits = forward(pixels)
+            loss = F.cross_entropy(logits, targets, class_weights, label_smoothing=settings.label_smoothing)
+            state.optimizer.zero_grad()
+            loss.backward()
+            if settings.clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(state.classifier.parameters(), settings.clip_norm)
+            state.optimizer.step()
+            if state.average is not None and settings.ema_decay is not None:
+                update_average(state.average, state.classifier, settings.ema_decay, state.step)
+            state.step += 1
+
+            correct = (logits.detach().argmax(1) == targets).sum()
+            state.sums += torch.stack(
+                [loss.detach() * len(targets), correct, torch.full_like(loss, len(targets))]
+            )
+            if state.step % _LOOK_EVERY_STEPS == 0 or state.step == epoch_end:
+                _require_finite(state, job, run)
+                now = time.monotonic()
+                state.time_seconds = spent_before + now - began
+                rate = (state.step - epoch_first_step) / (now - epoch_began)
+                reporter.step(_news(state, epoch, rate, job.batch_size))
+                if now - last_checkpoint > _CHECKPOINT_EVERY_SECONDS:
+                    save_checkpoint(state, run.checkpoint_path)
+                    last_checkpoint = now
+
+        state.time_seconds = spent_before + time.monotonic() - began
+        if stop_requested() and state.step < epoch_end:
+            _require_finite(state, job, run)
+            save_checkpoint(state, run.checkpoint_path)
+            run.save_last(state)
+            return Ending.INTERRUPTED
+        if state.step > epoch_first_step:
+            steps_per_second = (state.step - epoch_first_step) / (time.monotonic() - epoch_began)
+            _end_epoch(job, state, epoch, lr, steps_per_second * job.batch_size)
+            state.time_seconds = spent_before + time.monotonic() - began
+            run.save_epoch(state)
+            save_checkpoint(state, run.checkpoint_path)
+            last_checkpoint = time.monotonic()
+            reporter.epoch(state.history[-1])
+        if state.step < state.total_steps:
+            if _without_progress(state) >= (settings.early_stopping_epochs or math.inf):
+                return Ending.EARLY
+            if stop_requested():
+                return Ending.INTERRUPTED
+            if out_of_time():
+                return Ending.TIME_BUDGET
+    return Ending.FINISHED
+
+
+def _end_epoch(job: Job, state: TrainingState, epoch: int, lr: float, images_per_second: float) -> None:
+    """Judge the network on the validation images and add the epoch's row; a partial epoch's row is replaced later."""
+    loss_sum, correct, count = state.sums.tolist()
+    accuracy = loss = None
+    if len(job.validation):
+        logits = predict(state.result, job.images, job.validation)
+        targets = job.targets[job.validation].cpu()
+        loss = F.cross_entropy(logits.double(), targets).item()
+        accuracy = (logits.argmax(1) == targets).double().mean().item()
+        if state.plateau is not None:
+            state.plateau.update(loss)
+        if state.best is None or state.best.beaten_by(accuracy, loss):
+            state.best = Best(epoch + 1, accuracy, loss)
+    images_seen = epoch * job.images_per_epoch + int(count)
+    state.history = [row for row in state.history if row.epoch <= epoch]
+    state.history.append(
+        EpochMetrics(
+            epoch=epoch + 1,
+            step=state.step,
+            images_seen=images_seen,
+            lr=lr,
+            train_loss=loss_sum / count,
+            train_accuracy=correct / count,
+            validation_loss=loss,
+            validation_accuracy=accuracy,
+            time_seconds=round(state.time_seconds, 3),
+            images_per_second=round(images_per_second, 1),
+        )
+    )
+    if state.step % job.steps_per_epoch == 0:
+        state.sums.zero_()
+
+
+def _require_finite(state: TrainingState, job: Job, run: Run) -> None:
+    """Stop before anything spoilt is saved; the last checkpoint stays as it is."""
+    if bool(torch.isfinite(state.sums).all()) and state.is_finite():
+        return
+    kept = "its last good state is kept" if run.checkpoint_path.exists() else "nothing was saved yet"
+    raise RunError(
+        f"the loss is no longer finite at step {state.step:,} (epoch {(state.step - 1) // job.steps_per_epoch + 1}); "
+        f"{kept} in {run.folder}. Lower training.lr (now {job.recipe.training.lr:g}) or set training.clip_norm = 1.0"
+    )
+
+
+def _news(state: TrainingState, epoch: int, steps_per_second: float, batch_size: int) -> StepNews:
+    loss_sum, correct, count = state.sums.tolist()
+    return StepNews(
+        epoch=epoch + 1,
+        step=state.step,
+        train_loss=loss_sum / count,
+        train_accuracy=correct / count,
+        images_per_second=steps_per_second * batch_size,
+        remaining_seconds=(state.total_steps - state.step) / steps_per_second,
+    )
+
+
+def _without_progress(state: TrainingState) -> int:
+    """Epochs since the best one."""
+    return state.history[-1].epoch - state.best.epoch if state.best and state.history else 0

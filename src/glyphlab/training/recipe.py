@@ -1,0 +1,401 @@
+"""The recipe: everything that defines a training run, as a TOML file with five sections.
+
+    description = "what this run is for"
+
+    [data]      which images, and how many of the training images are kept back for validation
+    [augment]   how training images are varied; everything is 0, that is off, unless set
+    [network]   name, and the options of that network
+    [training]  optimiser, schedule, length, seed
+    [engine]    device, precision and the like: how fast, not what
+
+A recipe is checked whole: every mistake is reported at once, and a setting that would have no effect is a mistake.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from glyphlab.errors import RecipeError, did_you_mean
+from glyphlab.networks import registry
+
+
+class Section(BaseModel):
+    """One section of a recipe: immutable, unknown keys refused, no silent conversion of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def contradictions(self) -> Iterator[str]:
+        """Mistakes that no single field shows."""
+        return iter(())
+
+
+class DataSettings(Section):
+    """Which images. `size`, `channels`, `invert` and `skip_bad` concern folders of pictures."""
+
+    name: str = Field(
+        "digits", min_length=1, description="a known data set, or the path of a folder or CSV file"
+    )
+    validation: float = Field(0.1, ge=0, lt=1, description="share of the training images kept for validation")
+    mean: float | None = Field(
+        None, ge=0, le=1, description="subtracted from pixels in 0..1; default: the data's own"
+    )
+    std: float | None = Field(None, gt=0, description="pixels are divided by it; default: the data's own")
+    size: int | None = Field(None, ge=8, le=512, description="pictures are fitted into size x size pixels")
+    channels: Literal["auto", "grey", "rgb"] = "auto"
+    invert: bool = Field(False, description="turn dark-on-light pictures into light-on-dark ones")
+    skip_bad: bool = Field(False, description="go on without pictures that cannot be read")
+
+    def contradictions(self) -> Iterator[str]:
+        if (self.mean is None) != (self.std is None):
+            yield "data.mean and data.std belong together; set both or neither"
+
+
+class AugmentSettings(Section):
+    """How training images are varied, each with parameters of its own. Ranges are symmetric about "unchanged"."""
+
+    rotation_degrees: float = Field(0.0, ge=0, le=180)
+    scale: float = Field(0.0, ge=0, lt=1, description="0.1: between 0.9 and 1.1 times the size")
+    shear_degrees: float = Field(0.0, ge=0, le=45)
+    shift: float = Field(0.0, ge=0, le=1, description="share of the image's side, in both directions")
+    elastic: float = Field(
+        0.0, ge=0, le=1, description="standard deviation of the displacement, as share of the side"
+    )
+    elastic_cells: int = Field(
+        4, ge=2, le=16, description="elastic noise: knots along a side; fewer is smoother"
+    )
+    stroke: float = Field(
+        0.0, ge=0, le=1, description="thinner or thicker strokes; 1: up to a pixel on each side"
+    )
+    brightness: float = Field(0.0, ge=0, le=1, description="0.1: 0.9 to 1.1 times as bright")
+    contrast: float = Field(0.0, ge=0, le=1, description="0.1: 0.9 to 1.1 times the contrast")
+    flip_horizontal: float = Field(
+        0.0, ge=0, le=1, description="probability; mirrored letters are other letters"
+    )
+    padding: Literal["zeros", "border"] = "zeros"
+
+    def contradictions(self) -> Iterator[str]:
+        if "elastic_cells" in self.model_fields_set and not self.elastic:
+            yield "augment.elastic_cells has no effect while augment.elastic is 0; remove it or set elastic"
+        if "padding" in self.model_fields_set and not self.moves_pixels:
+            yield "augment.padding has no effect on images that are not moved; remove it or set rotation, scale, shift ..."
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether any setting calls for a resampling of the image."""
+        return any(
+            (
+                self.rotation_degrees,
+                self.scale,
+                self.shear_degrees,
+                self.shift,
+                self.elastic,
+                self.flip_horizontal,
+            )
+        )
+
+
+class NetworkSettings(Section):
+    """A network's name; every further key is an option of that network."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    name: str = "glyphnet"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that were given."""
+        return dict(self.model_extra or {})
+
+    def contradictions(self) -> Iterator[str]:
+        yield from (f"network: {problem}" for problem in registry.problems(self.name, self.options))
+
+
+class TrainingSettings(Section):
+    """Optimiser, schedule, length and seed."""
+
+    epochs: int | Literal["auto"] = Field(
+        "auto", description="'auto': more for small sets, fewer for large ones"
+    )
+    batch_size: int = Field(128, ge=1)
+    drop_last: bool = Field(False, description="leave out an epoch's last, incomplete batch")
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = Field(1e-3, gt=0)
+    momentum: float | None = Field(None, ge=0, lt=1, description="SGD only; default 0.9")
+    nesterov: bool | None = Field(None, description="SGD only; default false")
+    weight_decay: float = Field(0.0, ge=0, description="on weights, never on biases and batch-norm")
+    schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = "constant"
+    warmup_epochs: float = Field(0.0, ge=0, description="linear rise of the learning rate")
+    final_lr_ratio: float | None = Field(
+        None, ge=0, le=1, description="cosine, one-cycle: the end; default 0"
+    )
+    peak_at: float | None = Field(None, gt=0, lt=1, description="one-cycle: where the peak lies; default 0.3")
+    plateau_factor: float | None = Field(
+        None, gt=0, lt=1, description="plateau: lr is multiplied by it; default 0.1"
+    )
+    plateau_patience: int | None = Field(
+        None, ge=0, description="plateau: epochs without progress; default 3"
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    class_balance: Literal["none", "loss", "sampling"] = "none"
+    ema_decay: float | None = Field(
+        None, gt=0, lt=1, description="average the weights over about 1/(1-decay) steps"
+    )
+    clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    early_stopping_epochs: int | None = Field(
+        None, ge=1, description="stop after so many epochs without progress"
+    )
+    time_budget_seconds: float | None = Field(None, gt=0, description="plan for, and stop at, this time")
+    seed: int = Field(1, ge=0, lt=2**63)
+
+    # Each of these settings acts only beside the given value of another one.
+    ONLY_WITH: ClassVar[dict[str, tuple[str, tuple[str, ...]]]] = {
+        "momentum": ("optimizer", ("sgd",)),
+        "nesterov": ("optimizer", ("sgd",)),
+        "final_lr_ratio": ("schedule", ("cosine", "one-cycle")),
+        "peak_at": ("schedule", ("one-cycle",)),
+        "plateau_factor": ("schedule", ("plateau",)),
+        "plateau_patience": ("schedule", ("plateau",)),
+    }
+
+    def contradictions(self) -> Iterator[str]:
+        if isinstance(self.epochs, int) and self.epochs < 1:
+            yield f"training.epochs is {self.epochs}; expected 1 or more, or 'auto'"
+        for key, (other, values) in self.ONLY_WITH.items():
+            actual = getattr(self, other)
+            if getattr(self, key) is not None and actual not in values:
+                wanted = " or ".join(f"'{value}'" for value in values)
+                yield f"training.{key} has no effect with {other} = '{actual}'; remove it or set {other} = {wanted}"
+        if self.schedule == "one-cycle" and self.warmup_epochs:
+            yield "training.warmup_epochs has no effect with schedule = 'one-cycle', which rises by itself; use peak_at"
+        if self.nesterov and self.momentum == 0:
+            yield "training.nesterov needs momentum above 0"
+
+
+class EngineSettings(Section):
+    """How the work is done. What is 'auto' is settled by a short timed probe and recorded in the run."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    channels_last: Literal["auto"] | bool = "auto"
+    compile: Literal["auto"] | bool = "auto"
+    threads: int | Literal["auto"] = "auto"
+
+    def contradictions(self) -> Iterator[str]:
+        if isinstance(self.threads, int) and self.threads < 1:
+            yield f"engine.threads is {self.threads}; expected 1 or more, or 'auto'"
+
+
+class Recipe(Section):
+    """A complete training run. Build one with `Recipe.load` (a shipped name or a file) or `Recipe.parse` (a dict)."""
+
+    name: str = "unnamed"
+    description: str = ""
+    data: DataSettings = DataSettings()  # type: ignore[call-arg]
+    augment: AugmentSettings = AugmentSettings()  # type: ignore[call-arg]
+    network: NetworkSettings = NetworkSettings()
+    training: TrainingSettings = TrainingSettings()  # type: ignore[call-arg]
+    engine: EngineSettings = EngineSettings()
+
+    def contradictions(self) -> Iterator[str]:
+        for section in (self.data, self.augment, self.network, self.training, self.engine):
+            yield from section.contradictions()
+        if self.data.validation == 0:
+            if self.training.schedule == "plateau":
+                yield "training.schedule = 'plateau' watches the validation loss, but data.validation is 0"
+            if self.training.early_stopping_epochs is not None:
+                yield "training.early_stopping_epochs watches the validation loss, but data.validation is 0"
+
+    @classmethod
+    def parse(cls, settings: Mapping[str, Any], name: str | None = None) -> Recipe:
+        """Check `settings` (sections as nested dicts). Raises `RecipeError` that lists every mistake."""
+        named = {"name": name, **settings} if name else dict(settings)
+        label = named.get("name", "unnamed")
+        try:
+            recipe = cls.model_validate(named)
+        except ValidationError as error:
+            mistakes = [_in_words(detail) for detail in error.errors()]
+            mistakes += _network_problems(settings)
+            raise RecipeError(_listed(label, mistakes)) from None
+        mistakes = list(recipe.contradictions())
+        if mistakes:
+            raise RecipeError(_listed(label, mistakes))
+        return recipe
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Recipe:
+        """Read a shipped recipe by name, or a TOML file by path. Raises `RecipeError`."""
+        text = str(name_or_path)
+        if text.endswith(".toml"):
+            path = Path(text)
+            try:
+                return cls.from_toml(path.read_text(encoding="utf-8"), name=path.stem)
+            except (OSError, UnicodeDecodeError) as error:
+                raise RecipeError(f"cannot read the recipe {path}: {error}") from error
+        if text not in shipped():
+            raise RecipeError(
+                f"no recipe '{text}': {did_you_mean(text, shipped())} "
+                "(a recipe of your own is given by its path, ending in .toml)"
+            )
+        return cls.from_toml(_folder().joinpath(f"{text}.toml").read_text(encoding="utf-8"), name=text)
+
+    @classmethod
+    def from_toml(cls, text: str, name: str | None = None) -> Recipe:
+        """Parse TOML text; a name in the text wins over `name`. Raises `RecipeError`."""
+        try:
+            settings = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError(f"recipe '{name or 'unnamed'}' is not valid TOML: {error}") from error
+        return cls.parse(settings, name=name)
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Recipe:
+        """A copy with dotted keys replaced, ``{"training.lr": 0.01}``, checked as a whole.
+
+        A value of None takes the setting out. Another ``network.name`` drops the options of the former network.
+        """
+        changed = self.to_dict()
+        mistakes: list[str] = []
+        if settings.get("network.name", self.network.name) != self.network.name:
+            changed["network"] = {}
+        for key, value in settings.items():
+            section, _, field = key.partition(".")
+            if section in _SECTIONS and field:
+                changed.setdefault(section, {})[field] = value
+                if value is None:
+                    del changed[section][field]
+            elif section == "description" and not field:
+                changed["description"] = value
+            else:
+                known = [f"{name}.{field}" for name in _SECTIONS for field in _fields_of(name)]
+                mistakes.append(f"unknown setting '{key}'; {_near(key, known)}")
+        if mistakes:
+            raise RecipeError(_listed(self.name, mistakes))
+        return Recipe.parse(changed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings that differ from "not set", nested by section; `parse` of it gives an equal recipe."""
+        return self.model_dump(exclude_none=True, exclude_unset=True)
+
+    def resolved(self) -> dict[str, Any]:
+        """Every setting that has an effect, defaults written out."""
+        whole = self.model_dump(exclude_none=True)
+        training = self.training
+        if training.optimizer == "sgd":
+            whole["training"] |= {"momentum": self.momentum, "nesterov": bool(training.nesterov)}
+        if training.schedule in ("cosine", "one-cycle"):
+            whole["training"]["final_lr_ratio"] = training.final_lr_ratio or 0.0
+        if training.schedule == "one-cycle":
+            whole["training"]["peak_at"] = training.peak_at or 0.3
+        if training.schedule == "plateau":
+            whole["training"]["plateau_factor"] = training.plateau_factor or 0.1
+            patience = training.plateau_patience
+            whole["training"]["plateau_patience"] = 3 if patience is None else patience
+        if not self.augment.elastic:
+            del whole["augment"]["elastic_cells"]
+        if not self.augment.moves_pixels:
+            del whole["augment"]["padding"]
+        whole["network"] |= registry.resolved_options(self.network.name, self.network.options)
+        return whole
+
+    @property
+    def momentum(self) -> float:
+        """SGD's momentum, its default filled in."""
+        return 0.9 if self.training.momentum is None else self.training.momentum
+
+    def to_toml(self) -> str:
+        """The resolved recipe as TOML text, which `from_toml` reads back."""
+        whole = self.resolved()
+        lines = [f"{key} = {_toml(value)}" for key, value in whole.items() if not isinstance(value, dict)]
+        for section in _SECTIONS:
+            lines += ["", f"[{section}]"]
+            lines += [f"{key} = {_toml(value)}" for key, value in whole[section].items()]
+        return "\n".join(lines) + "\n"
+
+
+_SECTIONS: dict[str, type[Section]] = {
+    "data": DataSettings,
+    "augment": AugmentSettings,
+    "network": NetworkSettings,
+    "training": TrainingSettings,
+    "engine": EngineSettings,
+}
+
+
+def shipped() -> list[str]:
+    """Names of the recipes that come with Glyphlab, in alphabetical order."""
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml")
+    )
+
+
+def _folder() -> Any:
+    return resources.files("glyphlab").joinpath("recipes")
+
+
+def _fields_of(section: str) -> list[str]:
+    return list(_SECTIONS[section].model_fields)
+
+
+def _near(key: str, known: list[str]) -> str:
+    """Nearest settings to a misspelt one; a bare field name is looked for in every section."""
+    same_field = [option for option in known if option.partition(".")[2] == key]
+    near = same_field or difflib.get_close_matches(key, known, n=3, cutoff=0.6)
+    if near:
+        return "did you mean " + " or ".join(f"'{option}'" for option in near) + "?"
+    return "settings are written section.key, as in training.lr"
+
+
+def _network_problems(settings: Mapping[str, Any]) -> list[str]:
+    """The network section's mistakes, for a recipe that other mistakes keep from being built."""
+    network = settings.get("network", {})
+    if not isinstance(network, Mapping) or not isinstance(network.get("name", ""), str):
+        return []
+    options = {key: value for key, value in network.items() if key != "name"}
+    return [f"network: {problem}" for problem in registry.problems(network.get("name", "glyphnet"), options)]
+
+
+def _in_words(detail: Any) -> str:
+    """One of pydantic's findings as a phrase: where, what was found, what was expected."""
+    # Unions add the tried type to the location; only the path of keys is of use to the reader.
+    path = [
+        str(part) for part in detail["loc"] if str(part) in _ALL_KEYS or detail["type"] == "extra_forbidden"
+    ]
+    where, value = ".".join(path), detail["input"]
+    if detail["type"] == "extra_forbidden":
+        if len(path) == 1:
+            return f"unknown section '{where}'; {did_you_mean(where, _SECTIONS)}"
+        return f"unknown setting '{where}'; {did_you_mean(path[-1], _fields_of(path[0]))}"
+    expected = (
+        detail["msg"]
+        .removeprefix("Input should be ")
+        .replace("valid dictionary or instance of", "section of")
+    )
+    return f"{where} is {value!r}; expected {expected}"
+
+
+_ALL_KEYS = {*_SECTIONS, "name", "description", *(field for name in _SECTIONS for field in _fields_of(name))}
+
+
+def _listed(name: str, mistakes: list[str]) -> str:
+    unique = list(dict.fromkeys(mistakes))
+    count = "" if len(unique) == 1 else f"{len(unique)} mistakes: "
+    return f"recipe '{name}': {count}" + "; ".join(unique)
+
+
+def _toml(value: Any) -> str:
+    """A TOML literal of a string, number, truth value or list of these."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    assert isinstance(value, str), value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

@@ -1,0 +1,219 @@
+"""The run folder: everything one training left behind, and how to open it again.
+
+runs/mnist-glyphnet-1/
+  recipe.toml               every setting, defaults written out, with the engine that was used
+  environment.json          versions, machine, data and its hash, command, engine timings, time, peak memory
+  run.json                  how far it came and why it stopped
+  metrics.csv, .jsonl       a row an epoch
+  curves.png                loss and accuracy
+  weights-best.safetensors  the best epoch by validation; weights-last.safetensors: the last one
+  checkpoint.safetensors    all that continuing needs
+  evaluation/               written by `glyphlab evaluate`
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from glyphlab.errors import RunError, did_you_mean
+from glyphlab.files import make_folder, write_json, write_text, writing
+from glyphlab.networks.classifier import Classifier, load_weights, save_weights
+from glyphlab.training.checkpoint import TrainingState
+from glyphlab.training.history import EpochMetrics, draw_curves, write_metrics
+from glyphlab.training.recipe import Recipe
+
+_CURVES_EVERY_SECONDS = 30.0
+
+
+class Run:
+    """A training run on disk. `Run.open` for an existing folder; `Run.create` makes a new one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._curves_drawn = 0.0
+
+    @classmethod
+    def open(cls, path: str | Path, runs_dir: str | Path = "runs") -> Run:
+        """Open a run by its path, or by its name within `runs_dir`. Raises `RunError`."""
+        for folder in (Path(path), Path(runs_dir) / path):
+            if (folder / "recipe.toml").is_file() and (folder / "run.json").is_file():
+                return cls(folder)
+        if Path(path).is_dir():
+            raise RunError(f"{path} is not a run folder: it has no recipe.toml and run.json")
+        known = [run.name for run in cls.all_in(runs_dir)]
+        near = did_you_mean(Path(path).name, known) if known else f"there are no runs in {runs_dir}"
+        raise RunError(f"no run '{path}'; {near}")
+
+    @classmethod
+    def all_in(cls, runs_dir: str | Path) -> list[Run]:
+        """The runs of a folder, oldest first."""
+        found = [path.parent for path in Path(runs_dir).glob("*/run.json")]
+        return [
+            cls(folder) for folder in sorted(found, key=lambda folder: (folder / "run.json").stat().st_mtime)
+        ]
+
+    @classmethod
+    def create(cls, runs_dir: Path, data_name: str, recipe: Recipe, environment: dict[str, Any]) -> Run:
+        """Make `<data>-<recipe>-<n>` with the lowest free n. It appears with all its first files, or not at all."""
+        make_folder(runs_dir)
+        stem = "-".join(
+            re.sub(r"[^\w.-]+", "_", word).strip("._") or "data" for word in (data_name, recipe.name)
+        )
+        with writing(runs_dir):
+            draft = Path(tempfile.mkdtemp(prefix=".new-", dir=runs_dir))
+        try:
+            draft.chmod(0o755)
+            write_text(draft / "recipe.toml", recipe.to_toml())
+            write_json(draft / "environment.json", environment)
+            write_json(draft / "run.json", {"status": "started", "epochs": 0, "step": 0, "best": None})
+            number = 1
+            while True:
+                folder = runs_dir / f"{stem}-{number}"
+                try:
+                    # A rename onto an existing folder fails, so two trainings never get the same number.
+                    if not folder.exists():
+                        draft.rename(folder)
+                        return cls(folder)
+                except OSError:
+                    if not folder.exists():
+                        with writing(folder):
+                            raise
+                number += 1
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.folder.resolve().name
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe as it was resolved."""
+        path = self.folder / "recipe.toml"
+        try:
+            return Recipe.from_toml(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(f"cannot read {path}: {error}") from error
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, machine, data and command."""
+        return self._json("environment.json")
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """How far the run came: status, epochs, step, total_steps, best."""
+        return self._json("run.json")
+
+    @property
+    def history(self) -> list[EpochMetrics]:
+        """The epochs' figures; empty before the first epoch's end."""
+        path = self.folder / "metrics.jsonl"
+        if not path.exists():
+            return []
+        return [EpochMetrics(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """All that continuing needs."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def weights_path(self) -> Path:
+        """The best weights, or the last where no validation images chose a best epoch."""
+        best = self.folder / "weights-best.safetensors"
+        return best if best.exists() else self.folder / "weights-last.safetensors"
+
+    def classifier(self) -> Classifier:
+        """The trained network, ready to answer. Raises `RunError` before the first epoch's end."""
+        if not self.weights_path.exists():
+            raise RunError(
+                f"{self.folder} holds no weights yet; continue it with: glyphlab train --resume {self.folder}"
+            )
+        return load_weights(self.weights_path)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in this folder meanwhile; `RunError` when one already does."""
+        lock = FileLock(self.folder / ".lock")
+        try:
+            with writing(self.folder):
+                lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(
+                f"another process is training in {self.folder}; wait for it, or stop it first"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def save_epoch(self, state: TrainingState) -> None:
+        """Write what an epoch's end changes."""
+        write_metrics(state.history, self.folder)
+        if state.best is not None and state.best.epoch == state.history[-1].epoch:
+            save_weights(state.result, self.folder / "weights-best.safetensors")
+        self.save_last(state)
+        # Drawing takes a third of a second: too much after every epoch of a quick run.
+        if time.monotonic() - self._curves_drawn > _CURVES_EVERY_SECONDS:
+            self.draw_curves(state.history)
+
+    def save_last(self, state: TrainingState) -> None:
+        """Write the newest weights and how far the run is."""
+        save_weights(state.result, self.folder / "weights-last.safetensors")
+        self.set_status("running", state)
+
+    def draw_curves(self, history: list[EpochMetrics]) -> None:
+        """Draw curves.png."""
+        if history:
+            draw_curves(history, self.name, self.folder / "curves.png")
+            self._curves_drawn = time.monotonic()
+
+    def set_status(self, status: str, state: TrainingState) -> None:
+        """Record how far the run is and why it stopped."""
+        best = state.best
+        write_json(
+            self.folder / "run.json",
+            {
+                "status": status,
+                "epochs": state.history[-1].epoch if state.history else 0,
+                "step": state.step,
+                "total_steps": state.total_steps,
+                "time_seconds": round(state.time_seconds, 3),
+                "best": None
+                if best is None
+                else {
+                    "epoch": best.epoch,
+                    "validation_accuracy": best.validation_accuracy,
+                    "validation_loss": best.validation_loss,
+                },
+            },
+        )
+
+    def set_recipe(self, recipe: Recipe) -> None:
+        """Replace recipe.toml, as extending a run does."""
+        write_text(self.folder / "recipe.toml", recipe.to_toml())
+
+    def extend_environment(self, facts: dict[str, Any]) -> None:
+        """Add to, or replace in, environment.json."""
+        write_json(self.folder / "environment.json", self.environment | facts)
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"cannot read {path}: {error}") from error
+        return value

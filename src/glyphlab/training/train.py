@@ -1,0 +1,300 @@
+"""From a recipe to a finished run folder, and from an unfinished one onwards."""
+
+from __future__ import annotations
+
+import copy
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from glyphlab.data.glyphset import GlyphSet
+from glyphlab.errors import RunError
+from glyphlab.networks.classifier import Classifier, ClassifierSpec
+from glyphlab.training.checkpoint import TrainingState, load_checkpoint
+from glyphlab.training.engine import Engine, Timing, settle
+from glyphlab.training.environment import describe_environment, peak_memory_mb
+from glyphlab.training.images import Parts, data_facts, load_images, normalisation
+from glyphlab.training.loop import Ending, Job, fit
+from glyphlab.training.optimizer import build_optimizer
+from glyphlab.training.progress import Reporter, Silent
+from glyphlab.training.recipe import Recipe
+from glyphlab.training.run import Run
+from glyphlab.training.schedule import Plateau
+from glyphlab.training.seeds import Purpose, derived_seed
+
+DEFAULT_RECIPE = "glyphnet"
+# "auto" epochs: about so many images are seen in all, within these bounds.
+_AUTO_IMAGES = 600_000
+_AUTO_EPOCHS = (8, 60)
+# A plan for a time budget leaves this part of it for validation, files and a machine that slows down.
+_BUDGET_RESERVE = 0.15
+
+
+def train(
+    recipe: Recipe | str | Path = DEFAULT_RECIPE,
+    data: str | Path | None = None,
+    *,
+    epochs: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    data_dir: Path | None = None,
+    runs_dir: str | Path = "runs",
+    reporter: Reporter | None = None,
+) -> Run:
+    """Train a network and return its run folder.
+
+        run = glyphlab.train("mnist-net", epochs=2)
+        run.history[-1].validation_accuracy
+
+    recipe: a shipped recipe's name, a .toml file or a `Recipe`. data: replaces the recipe's data set: a known name,
+    or the path of a folder or CSV file. settings: dotted replacements, ``{"training.lr": 0.01}``. Test images are not
+    read. Raises `RecipeError`, `DataError`, `RunError`. Ctrl-C stops after the present step and keeps everything.
+    """
+    reporter = reporter or Silent()
+    chosen = compose(recipe, data, epochs, settings)
+    glyphs = _load(chosen, data_dir, reporter)
+    parts = Parts.carve(glyphs, chosen)
+    chosen = chosen.with_settings({"training.epochs": _epochs(chosen, len(parts.train))})
+    classifier = _new_classifier(chosen, glyphs, parts)
+    engine, timings = _settle(chosen, glyphs, parts, classifier, reporter)
+    facts = describe_environment(engine.device, engine.threads) | {
+        "seed": chosen.training.seed,
+        "data": data_facts(glyphs, parts, data_dir),
+        "parameters": classifier.parameter_count(),
+        "engine_timings": [timing.to_dict() for timing in timings],
+    }
+    recorded = chosen.model_copy(update={"engine": engine.settings()})
+    run = Run.create(Path(runs_dir), glyphs.name, recorded, facts)
+    with run.locked():
+        job = _job(recorded, engine, glyphs, parts)
+        total_steps = _planned_steps(job, timings)
+        _sitting(job, _new_state(job, classifier, total_steps), run, reporter)
+    return run
+
+
+def resume(
+    run: Run | str | Path,
+    *,
+    epochs: int | None = None,
+    recipe: Recipe | None = None,
+    data_dir: Path | None = None,
+    runs_dir: str | Path = "runs",
+    reporter: Reporter | None = None,
+) -> Run:
+    """Continue a stopped run, or extend a finished one to `epochs` in all; on a CPU to the same bits.
+
+    recipe: if given it must equal the run's. Raises `RunError` when there is nothing left to do, when the recipe or
+    the data differ, or when the checkpoint is damaged.
+    """
+    reporter = reporter or Silent()
+    run = run if isinstance(run, Run) else Run.open(run, runs_dir)
+    recorded = run.recipe
+    _require_same_recipe(run, recorded, recipe)
+    if epochs is not None:
+        recorded = recorded.with_settings({"training.epochs": epochs})
+    with run.locked():
+        facts = run.environment
+        stored_dir = facts["data"].get("data_dir")
+        glyphs = _load(recorded, data_dir or (Path(stored_dir) if stored_dir else None), reporter)
+        parts = Parts.carve(glyphs, recorded)
+        if glyphs.digest() != facts["data"]["sha256"]:
+            raise RunError(
+                f"{run.folder}: the data '{recorded.data.name}' has changed since the run began; train anew"
+            )
+        engine = Engine(**recorded.engine.model_dump())
+        torch.set_num_threads(engine.threads)
+        job = _job(recorded, engine, glyphs, parts)
+        state = _new_state(
+            job, _new_classifier(recorded, glyphs, parts), _epochs(recorded, 0) * job.steps_per_epoch
+        )
+        if run.checkpoint_path.exists():
+            planned = state.total_steps
+            load_checkpoint(state, run.checkpoint_path)
+            state.total_steps = planned if epochs is not None else state.total_steps
+        if state.step >= state.total_steps:
+            done = state.step // job.steps_per_epoch
+            raise RunError(
+                f"{run.folder} has already finished its {done} epochs; extend it with --epochs {2 * done}, "
+                "or train anew without --resume"
+            )
+        if epochs is not None:
+            run.set_recipe(recorded)
+        reporter.note(f"continuing {run.folder} at step {state.step:,} of {state.total_steps:,}")
+        _sitting(job, state, run, reporter)
+    return run
+
+
+def compose(
+    recipe: Recipe | str | Path,
+    data: str | Path | None = None,
+    epochs: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Recipe:
+    """The recipe with the caller's changes; the path of the user's own data made absolute."""
+    chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    changes = dict(settings or {})
+    if data is not None:
+        changes["data.name"] = str(data)
+    if epochs is not None:
+        changes["training.epochs"] = epochs
+    return chosen.with_settings(changes) if changes else chosen
+
+
+class StopSignal:
+    """Turns the first Ctrl-C, or a request to terminate, into a wish that the loop asks for at safe points.
+
+    A second Ctrl-C interrupts at once. Only the main thread can listen; elsewhere nothing is listened to.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Listen inside the block; the former handlers come back afterwards."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        former = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+
+def _sitting(job: Job, state: TrainingState, run: Run, reporter: Reporter) -> None:
+    """One stretch of training, from here to whatever ends it, with the closing entries in the run folder."""
+    stop = StopSignal()
+    peak_before = run.environment.get("peak_memory_mb") or 0.0
+    try:
+        with stop.listening():
+            ending = fit(job, state, run, reporter, lambda: stop.requested)
+    except RunError:
+        run.set_status("failed", state)
+        raise
+    finally:
+        reporter.stop()
+    run.draw_curves(state.history)
+    run.extend_environment(
+        {
+            "time_seconds": round(state.time_seconds, 3),
+            "peak_memory_mb": max(peak_before, peak_memory_mb() or 0.0),
+        }
+    )
+    run.set_status(ending.value, state)
+    if ending is Ending.INTERRUPTED:
+        reporter.note(f"stopped and saved; continue with: glyphlab train --resume {run.folder}")
+
+
+def _load(recipe: Recipe, data_dir: Path | None, reporter: Reporter) -> GlyphSet:
+    glyphs = load_images(recipe, "train", data_dir, on_skip=reporter.note)
+    if glyphs.remark:
+        reporter.note(f"{glyphs.name}: {glyphs.remark}")
+    return glyphs
+
+
+def _epochs(recipe: Recipe, train_images: int) -> int:
+    """The recipe's epochs, "auto" worked out from the number of training images."""
+    if isinstance(recipe.training.epochs, int):
+        return recipe.training.epochs
+    fewest, most = _AUTO_EPOCHS
+    return min(max(round(_AUTO_IMAGES / train_images), fewest), most)
+
+
+def _new_classifier(recipe: Recipe, glyphs: GlyphSet, parts: Parts) -> Classifier:
+    """The untrained network; its weights depend on the seed alone."""
+    mean, std = normalisation(glyphs, parts, recipe)
+    torch.manual_seed(derived_seed(recipe.training.seed, Purpose.WEIGHTS))
+    network = recipe.network
+    return Classifier(
+        ClassifierSpec(network.name, glyphs.image_shape, glyphs.class_names, mean, std, network.options)
+    )
+
+
+def _settle(
+    recipe: Recipe, glyphs: GlyphSet, parts: Parts, classifier: Classifier, reporter: Reporter
+) -> tuple[Engine, list[Timing]]:
+    """Choose the engine by timing real steps on the CPU's copy of the data."""
+    trial = _job(recipe, Engine(), glyphs, parts)
+    order = trial.epoch_order(0)
+    total_images = _epochs(recipe, 0) * len(parts.train)
+    engine, timings = settle(
+        recipe.engine, recipe.training, classifier, lambda: trial.batch(0, order), total_images
+    )
+    rates = [
+        f"{timing.engine} {timing.images_per_second:,.0f}" for timing in timings if timing.images_per_second
+    ]
+    reporter.note(
+        f"engine: {engine}" + (f"  (timed, images/s: {'; '.join(rates)})" if len(rates) > 1 else "")
+    )
+    return engine, timings
+
+
+def _job(recipe: Recipe, engine: Engine, glyphs: GlyphSet, parts: Parts) -> Job:
+    """Everything on the engine's device; on the CPU the images are shared, not copied."""
+    device = engine.device
+    return Job(
+        recipe=recipe,
+        engine=engine,
+        images=torch.from_numpy(glyphs.images).to(device),
+        targets=torch.from_numpy(glyphs.targets).to(device),
+        train=torch.from_numpy(parts.train).to(device),
+        validation=torch.from_numpy(parts.validation).to(device),
+    )
+
+
+def _planned_steps(job: Job, timings: list[Timing]) -> int:
+    """All epochs' steps, or as many as the time budget will hold, so that the schedule ends with the budget."""
+    steps = _epochs(job.recipe, len(job.train)) * job.steps_per_epoch
+    budget = job.recipe.training.time_budget_seconds
+    rate = next((timing.images_per_second for timing in timings if timing.engine == job.engine), None)
+    if budget is None or rate is None:
+        return steps
+    return min(steps, max(1, int(budget * (1 - _BUDGET_RESERVE) * rate / job.batch_size)))
+
+
+def _new_state(job: Job, classifier: Classifier, total_steps: int) -> TrainingState:
+    """Step 0: optimiser, average and plateau as the recipe asks for."""
+    settings = job.recipe.training
+    job.engine.place(classifier)
+    resolved = job.recipe.resolved()["training"]
+    on_plateau = settings.schedule == "plateau"
+    # MPS has no float64.
+    exact = torch.float32 if job.engine.device == "mps" else torch.float64
+    return TrainingState(
+        classifier=classifier,
+        optimizer=build_optimizer(classifier, settings),
+        total_steps=total_steps,
+        average=copy.deepcopy(classifier).requires_grad_(False) if settings.ema_decay is not None else None,
+        plateau=Plateau(resolved["plateau_factor"], resolved["plateau_patience"]) if on_plateau else None,
+        sums=torch.zeros(3, dtype=exact, device=job.engine.device),
+    )
+
+
+def _require_same_recipe(run: Run, recorded: Recipe, asked: Recipe | None) -> None:
+    """Refuse to continue a run with other settings; engine and epochs may be left to the run."""
+    if asked is None:
+        return
+    ours, theirs = recorded.resolved(), asked.resolved()
+    differences = [
+        f"{section}.{key} is {ours[section].get(key)!r} there, {theirs[section].get(key)!r} here"
+        for section in ("data", "augment", "network", "training")
+        for key in sorted({*ours[section], *theirs[section]} - {"epochs"})
+        if ours[section].get(key) != theirs[section].get(key)
+    ]
+    if differences:
+        raise RunError(
+            f"{run.folder} was begun with another recipe ({'; '.join(differences[:3])}"
+            f"{' ...' if len(differences) > 3 else ''}); leave the recipe out to continue, or train anew"
+        )
