@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from glyphlab.data.glyphset import GlyphSet
 
@@ -18,9 +19,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def make_glyphs(
-    count: int = 60, classes: int = 3, side: int = 12, channels: int = 1, seed: int = 0
-) -> GlyphSet:
+def make_glyphs(count: int = 60, classes: int = 3, side: int = 12, channels: int = 1, seed: int = 0) -> GlyphSet:
     """Random noise with a bright bar whose place tells the class: a small network can learn it."""
     rng = np.random.default_rng(seed)
     targets = (np.arange(count) % classes).astype(np.int64)
@@ -35,6 +34,19 @@ def make_glyphs(
 @pytest.fixture
 def glyphs() -> GlyphSet:
     return make_glyphs()
+
+
+@pytest.fixture(scope="session")
+def picture_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder of 12x12 PNG pictures: 40 a class in train/, 10 a class in test/, three classes."""
+    folder = tmp_path_factory.mktemp("pictures") / "bars"
+    for split, count, seed in (("train", 120, 0), ("test", 30, 1)):
+        glyphs = make_glyphs(count, seed=seed)
+        for index, (image, target) in enumerate(zip(glyphs.images, glyphs.targets, strict=True)):
+            path = folder / split / glyphs.class_names[int(target)] / f"{index:03d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+    return folder
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any
 
 from glyphlab.errors import RunError
 
+_TEMPORARY = ".writing-"
 _CAUSES = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
@@ -47,7 +48,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -59,6 +60,11 @@ def whole_file(path: Path) -> Iterator[Path]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def temporary_files(folder: Path) -> list[Path]:
+    """What a process that was killed while writing left in `folder`; never call it where another may be writing."""
+    return list(folder.glob(f"{_TEMPORARY}*"))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -19,9 +19,7 @@ def test_the_list_names_every_network_with_its_size(cli: Callable[..., Any]) -> 
     done = cli("networks")
     assert done.code == 0
     for name in registry.names():
-        assert any(
-            line.startswith(f"{name} ") and registry.summary(name) in line for line in done.out.splitlines()
-        )
+        assert any(line.startswith(f"{name} ") and registry.summary(name) in line for line in done.out.splitlines())
     assert "21,840" in done.out
 
 

@@ -30,9 +30,7 @@ def test_a_value_is_toml_where_it_can_be_and_text_otherwise(text: str, name: str
 
 @pytest.mark.parametrize("text", ["hidden", "=100", "  =1", ""])
 def test_a_setting_without_name_or_equals_is_refused(text: str) -> None:
-    with pytest.raises(
-        RecipeError, match=rf"setting is '{text}'; expected NAME=VALUE, for example hidden=100"
-    ):
+    with pytest.raises(RecipeError, match=rf"setting is '{text}'; expected NAME=VALUE, for example hidden=100"):
         parse_setting(text)
 
 

@@ -28,9 +28,7 @@ def targets(rng: np.random.Generator, logits: np.ndarray) -> np.ndarray:
     return np.where((rng.random(500) < 0.5) & (best != 3), best, guesses).astype(np.int64)
 
 
-def test_the_data_has_an_absent_class_and_one_never_predicted(
-    logits: np.ndarray, targets: np.ndarray
-) -> None:
+def test_the_data_has_an_absent_class_and_one_never_predicted(logits: np.ndarray, targets: np.ndarray) -> None:
     assert 3 not in targets and 5 in targets
     assert 5 not in logits.argmax(axis=1)
 
@@ -67,9 +65,7 @@ def test_top_k_accuracy_equals_scikit_learn(logits: np.ndarray, targets: np.ndar
     assert metrics.top_k_accuracy(logits, targets, k) == pytest.approx(expected, abs=1e-9)
 
 
-def test_top_k_is_certain_when_k_reaches_the_number_of_classes(
-    logits: np.ndarray, targets: np.ndarray
-) -> None:
+def test_top_k_is_certain_when_k_reaches_the_number_of_classes(logits: np.ndarray, targets: np.ndarray) -> None:
     assert metrics.top_k_accuracy(logits, targets, CLASSES) == 1
     assert metrics.top_k_accuracy(logits, targets, CLASSES + 5) == 1
 
@@ -125,9 +121,7 @@ def test_per_class_equals_scikit_learn(logits: np.ndarray, targets: np.ndarray) 
     assert ours.recall[3] == 0 and ours.precision[5] == 0
 
 
-def test_macro_f1_equals_scikit_learn_with_and_without_absent_classes(
-    logits: np.ndarray, targets: np.ndarray
-) -> None:
+def test_macro_f1_equals_scikit_learn_with_and_without_absent_classes(logits: np.ndarray, targets: np.ndarray) -> None:
     predictions = logits.argmax(axis=1)
     for classes in (CLASSES, CLASSES + 4):  # four more classes that occur nowhere change nothing
         ours = metrics.macro_f1(metrics.confusion_matrix(targets, predictions, classes))
@@ -135,9 +129,7 @@ def test_macro_f1_equals_scikit_learn_with_and_without_absent_classes(
         assert ours == pytest.approx(expected, abs=1e-9)
 
 
-def test_margins_are_negative_exactly_where_the_prediction_is_wrong(
-    logits: np.ndarray, targets: np.ndarray
-) -> None:
+def test_margins_are_negative_exactly_where_the_prediction_is_wrong(logits: np.ndarray, targets: np.ndarray) -> None:
     probs = np.exp(metrics.log_softmax(logits))
     before = probs.copy()
     margins = metrics.margins(probs, targets)

@@ -17,9 +17,7 @@ RED = (192, 0, 0)
 AWKWARD = ("α", "あ", "$", "$\\frac$", "\\$", "", "tab\t", "two\nlines", "caf\udce9", "😀", "x" * 40, ",")
 
 
-def made(
-    count: int, names: tuple[str, ...], wrong: int = 0, channels: int = 1
-) -> tuple[GlyphSet, Evaluation]:
+def made(count: int, names: tuple[str, ...], wrong: int = 0, channels: int = 1) -> tuple[GlyphSet, Evaluation]:
     """A set of `count` flat images, of which the first `wrong` are misclassified as the next class."""
     targets = np.arange(count) % len(names)
     images = np.full((count, 6, 6) if channels == 1 else (count, 6, 6, 3), 100, dtype=np.uint8)

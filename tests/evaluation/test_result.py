@@ -120,9 +120,7 @@ def test_outputs_that_are_not_finite_are_refused(glyphs: GlyphSet, value: float)
     logits = outputs(glyphs)
     logits[[7, 9], 1] = value
     named = replace(glyphs, ids=tuple(f"scan/{i}.png" for i in range(60)))
-    with pytest.raises(
-        ModelError, match=r"not finite for 2 of 60 images of bars train \(first: scan/7.png\)"
-    ):
+    with pytest.raises(ModelError, match=r"not finite for 2 of 60 images of bars train \(first: scan/7.png\)"):
         Evaluation.from_logits(logits, named)
 
 

@@ -16,9 +16,7 @@ from glyphlab.evaluation.result import Evaluation
 AWKWARD = (",", '"', "α", "two words", "a,b", "'", "line\nbreak", "7")
 
 
-def made(
-    count: int, names: tuple[str, ...], ids: tuple[str, ...] | None = None
-) -> tuple[GlyphSet, Evaluation]:
+def made(count: int, names: tuple[str, ...], ids: tuple[str, ...] | None = None) -> tuple[GlyphSet, Evaluation]:
     rng = np.random.default_rng(5)
     targets = np.arange(count) % len(names)
     images = np.zeros((count, 2, 2), dtype=np.uint8)
@@ -75,9 +73,7 @@ def test_with_few_classes_the_columns_stay_and_their_cells_are_empty(tmp_path: P
     np.testing.assert_allclose(stored.probs.sum(axis=1), 1, atol=1e-7)
 
 
-def test_a_set_longer_than_one_piece_is_written_without_a_seam(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_set_longer_than_one_piece_is_written_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     glyphs, evaluation = made(50, AWKWARD)
     tables.write_predictions(evaluation, glyphs, tmp_path / "one.csv")
     monkeypatch.setattr(tables, "_ROWS_AT_ONCE", 7)

@@ -69,9 +69,7 @@ def test_dropout_that_drops_nothing_is_not_drawn() -> None:
 
 def test_boxes_shrink_with_the_maps() -> None:
     figure = draw_network(rows_of("mnist-3conv"), "")
-    fronts = [np.ptp(patch.get_xy(), axis=0) for patch in figure.axes[0].patches if patch.get_zorder() == 3][
-        ::3
-    ]
+    fronts = [np.ptp(patch.get_xy(), axis=0) for patch in figure.axes[0].patches if patch.get_zorder() == 3][::3]
     heights = [front[1] for front in fronts[:4]]
     breadths = [front[0] for front in fronts[:4]]
     assert heights == sorted(heights, reverse=True) and len(set(heights)) == 4
@@ -94,7 +92,5 @@ def test_a_picture_has_ink(tmp_path: Path) -> None:
 
 
 def test_other_suffixes_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        RecipeError, match=r"picture is '.*net.jpg'; expected a name that ends in .png, .svg or .pdf"
-    ):
+    with pytest.raises(RecipeError, match=r"picture is '.*net.jpg'; expected a name that ends in .png, .svg or .pdf"):
         save_diagram(rows_of("linear"), "linear", tmp_path / "net.jpg")

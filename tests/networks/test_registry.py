@@ -65,9 +65,7 @@ def test_summaries_are_one_line_and_defaults_are_allowed(name: str) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 20), (2, 16, 45)])
 @pytest.mark.parametrize("name", NAMES)
-def test_any_shape_gives_finite_logits_and_every_parameter_learns(
-    name: str, shape: tuple[int, int, int]
-) -> None:
+def test_any_shape_gives_finite_logits_and_every_parameter_learns(name: str, shape: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
     network = registry.create(name, shape, 7)
     logits = network(torch.randn(3, *shape))

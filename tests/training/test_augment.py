@@ -104,10 +104,7 @@ def test_rotation_keeps_lengths_on_images_that_are_not_square() -> None:
 def test_flips_mirror_exactly_and_about_as_often_as_asked() -> None:
     images = torch.rand(400, 1, 8, 8)
     varied = augment(images, settings(flip_horizontal=0.25), stream())
-    flipped = [
-        torch.allclose(after, before.flip(-1), atol=1e-5)
-        for before, after in zip(images, varied, strict=True)
-    ]
+    flipped = [torch.allclose(after, before.flip(-1), atol=1e-5) for before, after in zip(images, varied, strict=True)]
     kept = [torch.allclose(after, before, atol=1e-5) for before, after in zip(images, varied, strict=True)]
     assert all(a or b for a, b in zip(flipped, kept, strict=True))
     assert 70 <= sum(flipped) <= 130

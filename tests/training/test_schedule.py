@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -50,7 +52,7 @@ def test_warm_up_rises_linearly_then_the_schedule_begins() -> None:
     assert ours[:40] == pytest.approx([(step + 1) / 40 for step in range(40)])
     assert ours[40] == pytest.approx(1.0)
     assert ours[-1] == pytest.approx(0.0)
-    assert all(later <= earlier for earlier, later in zip(ours[40:], ours[41:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(ours[40:]))
 
 
 def test_plateau_agrees_with_torch() -> None:

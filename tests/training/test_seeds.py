@@ -4,9 +4,7 @@ from glyphlab.training.seeds import Purpose, derived_seed, generator
 
 
 def test_seeds_differ_by_every_part_and_repeat() -> None:
-    seeds = {
-        derived_seed(seed, purpose, index) for seed in range(5) for purpose in Purpose for index in range(200)
-    }
+    seeds = {derived_seed(seed, purpose, index) for seed in range(5) for purpose in Purpose for index in range(200)}
     assert len(seeds) == 5 * len(Purpose) * 200
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert derived_seed(1, Purpose.SHUFFLE, 2) == derived_seed(1, Purpose.SHUFFLE, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -28,8 +29,7 @@ def stdout() -> Console:
     """Console for results. Text is never cut when it goes to a file or a pipe."""
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
-    return console
+    return Console(highlight=False, soft_wrap=True)
 
 
 def stderr() -> Console:
@@ -42,6 +42,17 @@ def stderr() -> Console:
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
+    """Aligned columns on standard output, two spaces apart and never cut; `right`: the columns flush right."""
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    for row in (header, *rows):
+        cells = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        typer.echo("  ".join(cells).rstrip())
 
 
 def fail(message: str) -> NoReturn:

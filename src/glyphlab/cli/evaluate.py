@@ -43,9 +43,7 @@ def evaluate(
     if split not in ("test", "train"):
         raise GlyphlabError(f"--split is '{split}'; {did_you_mean(split, ['test', 'train'])}")
     opened = Run.open(run, runs_dir)
-    evaluation, glyphs = judge(
-        opened, opened.classifier(), data, "test" if split == "test" else "train", data_dir
-    )
+    evaluation, glyphs = judge(opened, opened.classifier(), data, "test" if split == "test" else "train", data_dir)
     folder = evaluation_folder(opened, glyphs.name if data else None, split)
     write_evaluation(evaluation, glyphs, folder)
     first = list(range(min(examples, len(glyphs))))

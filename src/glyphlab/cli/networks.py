@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glyphlab.cli.console import AsJson, print_json
+from glyphlab.cli.console import AsJson, print_json, print_table
 from glyphlab.cli.settings import parse_settings
 from glyphlab.errors import RecipeError
 
@@ -25,28 +25,19 @@ def list_networks(context: typer.Context, as_json: AsJson = False) -> None:
     """List the networks with their sizes."""
     if context.invoked_subcommand:
         if as_json:
-            raise RecipeError(
-                "--json stands before the subcommand; expected behind it: networks show NAME --json"
-            )
+            raise RecipeError("--json stands before the subcommand; expected behind it: networks show NAME --json")
         return
     from glyphlab.networks import registry
     from glyphlab.networks.describe import total_parameters
 
-    sizes = {
-        name: total_parameters(_layers(name, _LISTED_SHAPE, _LISTED_CLASSES, {})) for name in registry.names()
-    }
+    sizes = {name: total_parameters(_layers(name, _LISTED_SHAPE, _LISTED_CLASSES, {})) for name in registry.names()}
     if as_json:
         print_json(
-            [
-                {"name": name, "parameters": size, "summary": registry.summary(name)}
-                for name, size in sizes.items()
-            ]
+            [{"name": name, "parameters": size, "summary": registry.summary(name)} for name, size in sizes.items()]
         )
         return
     header = ("name", "parameters", "")
-    _print_table(
-        header, [(name, f"{size:,}", registry.summary(name)) for name, size in sizes.items()], right={1}
-    )
+    print_table(header, [(name, f"{size:,}", registry.summary(name)) for name, size in sizes.items()], right={1})
     typer.echo("\nParameters are for images of 1x28x28 and 10 classes. More: glyphlab networks show NAME")
 
 
@@ -55,9 +46,7 @@ def show(
     name: Annotated[str, typer.Argument(help="A name that `glyphlab networks` lists.")],
     settings: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="OPTION=VALUE", help="An option of the network, as hidden=100; repeatable."
-        ),
+        typer.Option("--set", metavar="OPTION=VALUE", help="An option of the network, as hidden=100; repeatable."),
     ] = None,
     shape: Annotated[
         str, typer.Option("--shape", metavar="CxHxW", help="Channels, height and width of the images.")
@@ -65,9 +54,7 @@ def show(
     classes: Annotated[int, typer.Option("--classes", help="Number of classes.")] = 10,
     picture: Annotated[
         Path | None,
-        typer.Option(
-            "--picture", help="Diagram to write, .png, .svg or .pdf (default: NAME.png).", show_default=False
-        ),
+        typer.Option("--picture", help="Diagram to write, .png, .svg or .pdf (default: NAME.png).", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -92,9 +79,7 @@ def show(
     typer.echo(f"\nDiagram: {picture}")
 
 
-def _layers(
-    name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, object]
-) -> list[LayerRow]:
+def _layers(name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, object]) -> list[LayerRow]:
     """Describe a network that is made without numbers ("meta"), which takes neither time nor memory."""
     import torch
 
@@ -148,7 +133,7 @@ def _print_layers(rows: Sequence[LayerRow]) -> None:
     ]
     total = ("total", "", "", "", f"{total_parameters(rows):,}", f"{total_multiply_adds(rows):,}")
     header = ("layer", "kind", "input", "output", "parameters", "multiply-adds")
-    _print_table(header, [*table, total], right={2, 3, 4, 5})
+    print_table(header, [*table, total], right={2, 3, 4, 5})
 
 
 def _print_options(name: str, options: dict[str, Any]) -> None:
@@ -163,19 +148,8 @@ def _print_options(name: str, options: dict[str, Any]) -> None:
         (option, _value(options[option]), _value(spec.default), f"{spec.help} ({spec.type}: {spec.allowed})")
         for option, spec in specs.items()
     ]
-    _print_table(("option", "here", "default", ""), table, right=set())
+    print_table(("option", "here", "default", ""), table, right=set())
 
 
 def _value(value: object) -> str:
     return str(list(value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> None:
-    """Aligned columns, two spaces apart, never cut; `right`: the columns flush right."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    for row in (header, *rows):
-        cells = [
-            cell.rjust(w) if i in right else cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        typer.echo("  ".join(cells).rstrip())

@@ -52,7 +52,8 @@ class PlainLines:
         self._last_line = time.monotonic()
         within = (news.step - 1) % self._plan.steps_per_epoch + 1
         self._console.print(
-            f"epoch {news.epoch}/{self._plan.total_epochs}, step {within:,}/{self._plan.steps_per_epoch:,}: {_figures(news)}"
+            f"epoch {news.epoch}/{self._plan.total_epochs}, step {within:,}/{self._plan.steps_per_epoch:,}: "
+            + _figures(news)
         )
 
     def epoch(self, metrics: EpochMetrics) -> None:
@@ -106,9 +107,7 @@ class LiveBar(PlainLines):
 def epoch_line(metrics: EpochMetrics, plan: Plan | None) -> str:
     """One epoch in a line."""
     total = f"/{plan.total_epochs}" if plan else ""
-    line = (
-        f"epoch {metrics.epoch}{total}: loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.2%}"
-    )
+    line = f"epoch {metrics.epoch}{total}: loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.2%}"
     if metrics.validation_accuracy is not None:
         line += f"; validation {metrics.validation_loss:.4f}, {metrics.validation_accuracy:.2%}"
     return f"{line}; {metrics.images_per_second:,.0f} images/s, {metrics.time_seconds:.0f} s"

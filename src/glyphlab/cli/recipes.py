@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from glyphlab.cli.console import AsJson, print_json, stdout
+from glyphlab.cli.console import AsJson, print_json, print_table
 
 app = typer.Typer(help="List the recipes that come with Glyphlab, or show one.", invoke_without_command=True)
 
@@ -19,21 +19,14 @@ def listing(context: typer.Context, as_json: AsJson = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
     from glyphlab.training.recipe import Recipe, shipped
 
     recipes = [Recipe.load(name) for name in shipped()]
     if as_json:
         print_json([{"name": recipe.name, "description": recipe.description} for recipe in recipes])
         return
-    table = Table("recipe", "data", "network", "epochs", "what for", box=box.SIMPLE_HEAD)
-    for recipe in recipes:
-        data, epochs = recipe.data.name, str(recipe.training.epochs)
-        table.add_row(*map(escape, (recipe.name, data, recipe.network.name, epochs, recipe.description)))
-    stdout().print(table)
+    rows = [(recipe.name, recipe.data.name, str(recipe.training.epochs), recipe.description) for recipe in recipes]
+    print_table(("recipe", "data", "epochs", "what for"), rows, right={2})
 
 
 @app.command()

@@ -29,9 +29,7 @@ def parse_settings(texts: Iterable[str]) -> dict[str, object]:
     for text in texts:
         name, value = parse_setting(text)
         if name in settings:
-            raise RecipeError(
-                f"setting '{name}' is given twice: {settings[name]!r} and {value!r}; give it once"
-            )
+            raise RecipeError(f"setting '{name}' is given twice: {settings[name]!r} and {value!r}; give it once")
         settings[name] = value
     return settings
 

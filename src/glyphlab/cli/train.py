@@ -52,9 +52,7 @@ def train(
     ] = None,
     data_dir: DataDir = None,
     runs_dir: Annotated[Path, typer.Option(help="Where the run folder is made.")] = Path("runs"),
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Go on without pictures that cannot be read.")
-    ] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without pictures that cannot be read.")] = False,
     evaluate: Annotated[bool, typer.Option(help="Judge the network on the test images at the end.")] = True,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while training.")] = False,
@@ -67,6 +65,7 @@ def train(
     from glyphlab.cli.progress import reporter_for
     from glyphlab.evaluation.evaluate import evaluate as judge
     from glyphlab.training import train as training
+    from glyphlab.training.run import Run
 
     changes = parse_settings(settings or [])
     if skip_bad:
@@ -75,7 +74,7 @@ def train(
     if resume is not None:
         same = None
         if recipe is not None or data is not None or changes:
-            base = training.Run.open(resume, runs_dir).recipe if recipe is None else recipe
+            base = Run.open(resume, runs_dir).recipe if recipe is None else recipe
             same = training.compose(base, data, settings=changes)
         run = training.resume(
             resume, epochs=epochs, recipe=same, data_dir=data_dir, runs_dir=runs_dir, reporter=reporter
@@ -117,17 +116,16 @@ def _print_outcome(run: Run, evaluation: Evaluation | None) -> None:
         stderr().print(f"[bold]stopped[/] after {status['epochs']} epochs; see {escape(str(run.folder))}")
         return
     console.print(
-        f"\n[bold]{escape(run.name)}[/]: {status['status']}, {status['epochs']} epochs in {status['time_seconds']:.0f} s"
+        f"\n[bold]{escape(run.name)}[/]: {status['status']}, "
+        f"{status['epochs']} epochs in {status['time_seconds']:.0f} s"
     )
     if status["best"]:
         best = status["best"]
-        console.print(
-            f"best epoch {best['epoch']}, {best['validation_accuracy']:.2%} on the validation images"
-        )
+        console.print(f"best epoch {best['epoch']}, {best['validation_accuracy']:.2%} on the validation images")
     if evaluation is not None:
         console.print(escape(evaluation.describe()))
     console.print(
-        f"\nall of it: {escape(str(run.folder))}  (curves.png, evaluation/confusion.png, evaluation/mistakes.png ...)"
+        f"\nall of it: {escape(str(run.folder))}  (curves.png, evaluation/confusion.png, evaluation/mistakes.png)"
     )
     console.print("next:")
     console.print(f"  glyphlab evaluate {escape(str(run.folder))} --examples 10")

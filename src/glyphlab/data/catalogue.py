@@ -218,8 +218,7 @@ _ALL = (
         "kmnist",
         "Kuzushiji-MNIST, cursive Japanese characters",
         ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
-        "Clanuwat et al., Deep Learning for Classical Japanese Literature, 2018, arXiv:1812.01718; CC BY-SA "
-        "4.0",
+        "Clanuwat et al., Deep Learning for Classical Japanese Literature, 2018, arXiv:1812.01718; CC BY-SA 4.0",
         ("kmnist", "KMNIST/raw"),
         ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
         (

@@ -1,4 +1,4 @@
-"""What is wrong with a data set: duplicates, leaks, contradictions, blanks, sizes, unreadable files, class counts."""
+"""What is wrong with a data set: equal images, contradictions, blanks, odd or unreadable files, class counts."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ class Finding:
     count: how many images or classes are concerned. examples: ids of some of them.
     """
 
-    kind: Literal[
-        "duplicate", "leak", "contradiction", "blank", "size", "unreadable", "empty", "few", "imbalance"
-    ]
+    kind: Literal["duplicate", "leak", "contradiction", "blank", "size", "unreadable", "empty", "few", "imbalance"]
     severity: Severity
     message: str
     count: int
@@ -65,7 +63,7 @@ def check(
     skip_bad: bool = False,
     on_progress: OnProgress | None = None,
 ) -> list[Finding]:
-    """Load both splits of a data set and look for everything that `check_sets` looks for, in its order.
+    """Load both splits of a data set and look for everything that `check_sets` looks for, the gravest first.
 
     In a folder of pictures also: unreadable files (errors; notes with skip_bad) and odd picture sizes. The
     other arguments are those of `load_dataset`. Raises `DataError` for data that cannot be loaded at all.
@@ -91,7 +89,7 @@ def check(
     findings = _unreadable(unreadable, skip_bad)
     if in_folder:
         findings += _odd_sizes(Path(data).expanduser())
-    return findings + check_sets(sets)
+    return _gravest_first(findings + check_sets(sets))
 
 
 def check_sets(sets: Sequence[GlyphSet]) -> list[Finding]:
@@ -103,11 +101,14 @@ def check_sets(sets: Sequence[GlyphSet]) -> list[Finding]:
     only.
     """
     blank = [_is_blank(glyphs.images) for glyphs in sets]
-    return [
-        *_equal_images(sets, blank),
-        *(finding for glyphs, marks in zip(sets, blank, strict=True) for finding in _blanks(glyphs, marks)),
-        *(finding for glyphs in sets for finding in _classes(glyphs)),
-    ]
+    findings = _equal_images(sets, blank)
+    for glyphs, marks in zip(sets, blank, strict=True):
+        findings += [*_blanks(glyphs, marks), *_classes(glyphs)]
+    return _gravest_first(findings)
+
+
+def _gravest_first(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: ("error", "warning", "note").index(finding.severity))
 
 
 def _unreadable(messages: list[str], skip_bad: bool) -> list[Finding]:
@@ -132,12 +133,16 @@ def _odd_sizes(root: Path) -> list[Finding]:
             odd.append(f"{listing.id_of(path)} ({width}x{height})")
     findings = []
     if odd:
-        text = f"{_images(len(odd), 'picture')} smaller than {SMALLEST_SIZE} pixels or longer than {LONGEST_ASPECT:g}:1"
+        limits = f"smaller than {SMALLEST_SIZE} pixels or longer than {LONGEST_ASPECT:g}:1"
+        text = f"{_images(len(odd), 'picture')} {limits}"
         findings.append(Finding("size", "warning", text, len(odd), _some(odd)))
     if len(sizes) > 1:
         (width, height), most = sizes.most_common(1)[0]
         others = sizes.total() - most
-        text = f"pictures have {len(sizes):,} different sizes (most often {width}x{height}, {others:,} others); they are fitted"
+        text = (
+            f"pictures have {len(sizes):,} different sizes (most often {width}x{height}, {others:,} others); "
+            "they are fitted"
+        )
         findings.append(Finding("size", "note", text, others))
     return findings
 
@@ -220,13 +225,13 @@ def _digests(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
     found = bytearray()
     for row in flat:
         state = start.copy()
-        state.update(row)
+        state.update(row.data)
         found += state.digest()
     return np.frombuffer(bytes(found), dtype=np.uint64).reshape(-1, 2)
 
 
 def _groups(digests: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
-    """Positions of equal digests, two or more each, ascending; the groups in order of their first position."""
+    """Positions of equal digests, at least two each, ascending; groups in order of their first."""
     order = np.lexsort((digests[:, 1], digests[:, 0]))  # stable, so positions ascend within a group
     ordered = digests[order]
     starts = np.flatnonzero(np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)]) if len(order) else order
@@ -253,7 +258,7 @@ def _classes(glyphs: GlyphSet) -> list[Finding]:
     if training and present.size and present.max() > IMBALANCE_RATIO * present.min():
         large, small = int(counts.argmax()), int(np.where(counts > 0, counts, counts.max()).argmin())
         ratio = counts[large] / counts[small]
-        text = f"{glyphs.split}: classes are unequal, the largest has {ratio:.1f} times the images of the smallest"
+        text = f"{glyphs.split}: the largest class has {ratio:.1f} times the images of the smallest"
         findings.append(Finding("imbalance", "warning", text, 2, _named(glyphs, np.array([large, small]))))
     return findings
 

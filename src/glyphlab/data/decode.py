@@ -60,13 +60,9 @@ def _readable(path: Path) -> Iterator[None]:
             raise
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             limit = Image.MAX_IMAGE_PIXELS or 0
-            raise ImageError(
-                f"more than {limit:,} pixels, Pillow's limit against decompression bombs"
-            ) from error
+            raise ImageError(f"more than {limit:,} pixels, Pillow's limit against decompression bombs") from error
         except UnidentifiedImageError as error:
-            reason = (
-                "the file is empty" if path.stat().st_size == 0 else "not a picture, or its start is damaged"
-            )
+            reason = "the file is empty" if path.stat().st_size == 0 else "not a picture, or its start is damaged"
             raise ImageError(reason) from error
         except OSError as error:
             raise ImageError(error.strerror or str(error)) from error
@@ -92,9 +88,7 @@ def is_coloured(path: Path) -> bool:
     return not red == green == blue
 
 
-def decode(
-    path: Path, size: int, channels: Literal["grey", "rgb"], invert: bool = False
-) -> NDArray[np.uint8]:
+def decode(path: Path, size: int, channels: Literal["grey", "rgb"], invert: bool = False) -> NDArray[np.uint8]:
     """Read one picture as uint8 [size, size] or [size, size, 3], fitted with its proportions.
 
     EXIF rotation is applied; transparency is laid on white; 16 bits become 8; palettes and CMYK are
@@ -125,14 +119,12 @@ def fit(picture: Image.Image, size: int) -> NDArray[np.uint8]:
 def _border_colour(picture: Image.Image) -> int | tuple[int, ...]:
     """Median of the outermost pixels, per channel: what the paper looks like, whatever is drawn on it."""
     width, height = picture.size
-    strips = (
-        (0, 0, width, 1),
-        (0, height - 1, width, height),
-        (0, 0, 1, height),
-        (width - 1, 0, width, height),
-    )
+    top, bottom = (0, 0, width, 1), (0, height - 1, width, height)
+    left, right = (0, 0, 1, height), (width - 1, 0, width, height)
     bands = len(picture.getbands())
-    border = np.concatenate([np.asarray(picture.crop(strip)).reshape(-1, bands) for strip in strips])
+    border = np.concatenate(
+        [np.asarray(picture.crop(strip)).reshape(-1, bands) for strip in (top, bottom, left, right)]
+    )
     median = [int(channel) for channel in np.median(border, axis=0)]
     return median[0] if bands == 1 else tuple(median)
 

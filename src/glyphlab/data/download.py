@@ -74,9 +74,7 @@ def _fetch_file(source: Source, download: Download, data_dir: Path, reporter: Re
         if file_md5(target) == download.md5:
             reporter.note(f"{download.name}: already there")
             return
-        reporter.note(
-            f"{download.name}: there, but not the official file (recompressed or damaged); fetching it"
-        )
+        reporter.note(f"{download.name}: there, but not the official file (recompressed or damaged); fetching it")
     elif there is not None:
         reporter.note(f"{download.name}: already there as {there}")
         return
@@ -99,9 +97,7 @@ def _fetch_archive(source: Source, download: Download, data_dir: Path, reporter:
     reporter.note(f"{download.name}: unpacked {len(taken)} files")
     missing = [name for name in needed if not find_file(source, data_dir, name)]
     if missing:
-        raise DataError(
-            f"{archive}: lacks {', '.join(missing)}, expected in it; the catalogue or the archive is wrong"
-        )
+        raise DataError(f"{archive}: lacks {', '.join(missing)}, expected in it; the catalogue or the archive is wrong")
     if not brought_by_hand:
         with writing(archive):
             archive.unlink()
@@ -177,9 +173,10 @@ def _from_any_address(source: Source, download: Download, target: Path, reporter
 def _by_hand(source: Source, folder: Path) -> str:
     """What somebody without a network can do."""
     names = ", ".join(download.name for download in source.downloads)
+    them = "them" if len(source.downloads) > 1 else "it"
     host = source.downloads[0].addresses[0].rsplit("/", 1)[0]
     again = f", then run glyphlab data fetch {source.name} again" if source.downloads[0].members else ""
-    return f"By hand: get {names} from {host}/ and put it into {folder}{again}"
+    return f"By hand: get {names} from {host}/ and put {them} into {folder}{again}"
 
 
 def _transfer(download: Download, address: str, target: Path, reporter: Reporter) -> None:

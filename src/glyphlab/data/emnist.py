@@ -62,9 +62,7 @@ def read_mapping(path: Path, class_count: int, first_label: int) -> tuple[str, .
     return tuple(names[label] for label in sorted(names))
 
 
-def refuse_cut_off_letters(
-    source: Source, split: Split, targets: NDArray[np.int64], images_path: Path
-) -> None:
+def refuse_cut_off_letters(source: Source, split: Split, targets: NDArray[np.int64], images_path: Path) -> None:
     """Raise `DataError` for the copy of `letters` that lacks the end of the alphabet. Other sets pass."""
     if source.name != "emnist-letters":
         return

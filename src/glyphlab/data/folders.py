@@ -149,13 +149,10 @@ def _list_classes(folder: Path) -> tuple[tuple[str, ...], Part]:
     if not class_folders:
         loose = len(_pictures(folder))
         found = f"found {loose} loose pictures" if loose else "found none"
-        raise DataError(
-            f"{folder}: no class folders ({found}); expected one folder a class, named by the class"
-        )
+        raise DataError(f"{folder}: no class folders ({found}); expected one folder a class, named by the class")
     if len(class_folders) == 1:
         raise DataError(
-            f"{folder}: only one class ('{clean_name(class_folders[0].name)}'); expected at least two class "
-            "folders"
+            f"{folder}: only one class ('{clean_name(class_folders[0].name)}'); expected at least two class folders"
         )
     paths: list[Path] = []
     targets: list[int] = []
@@ -179,16 +176,12 @@ def _list_test(folder: Path, class_names: tuple[str, ...]) -> Part:
     for class_folder in _subfolders(folder):
         name = clean_name(class_folder.name)
         if name not in class_names:
-            raise DataError(
-                f"{folder}: class '{name}' is not in the training part; {did_you_mean(name, class_names)}"
-            )
+            raise DataError(f"{folder}: class '{name}' is not in the training part; {did_you_mean(name, class_names)}")
         pictures = _pictures(class_folder)
         paths += pictures
         targets += [class_names.index(name)] * len(pictures)
     if not paths:
-        raise DataError(
-            f"{folder}: no pictures in class folders; fill it, or remove it to have 15 % held out"
-        )
+        raise DataError(f"{folder}: no pictures in class folders; fill it, or remove it to have 15 % held out")
     return Part(tuple(paths), np.array(targets, dtype=np.int64))
 
 
@@ -200,9 +193,7 @@ def _empty_class_message(class_folder: Path) -> str:
             f"({', '.join(map(clean_name, inner[:3]))}{', ...' * (len(inner) > 3)}); expected the pictures "
             "directly in it"
         )
-    return (
-        f"{class_folder}: a class folder without pictures ({', '.join(sorted(SUFFIXES))}); fill or remove it"
-    )
+    return f"{class_folder}: a class folder without pictures ({', '.join(sorted(SUFFIXES))}); fill or remove it"
 
 
 def _refuse_emptied_class(listing: Listing, split: Split, targets: NDArray[np.int64]) -> None:
@@ -211,8 +202,7 @@ def _refuse_emptied_class(listing: Listing, split: Split, targets: NDArray[np.in
     if split == "train" and (counts == 0).any():
         name = listing.class_names[int(np.argmin(counts))]
         raise DataError(
-            f"{listing.name}: none of the pictures of class '{name}' can be read; replace them or remove the "
-            "class"
+            f"{listing.name}: none of the pictures of class '{name}' can be read; replace them or remove the class"
         )
 
 

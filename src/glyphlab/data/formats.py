@@ -131,8 +131,7 @@ def _refuse_impossible(path: Path, shape: tuple[int, ...]) -> None:
         announced *= extent
     if announced > path.stat().st_size * _MAX_GZIP_RATIO:
         raise DataError(
-            f"{path}: its header announces {' x '.join(map(str, shape))} values, more than it can hold; "
-            f"{_CURE}"
+            f"{path}: its header announces {' x '.join(map(str, shape))} values, more than it can hold; {_CURE}"
         )
 
 

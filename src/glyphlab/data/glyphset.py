@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,9 +59,7 @@ class GlyphSet:
                     f"classes (labels 0 to {len(self.class_names) - 1})"
                 )
         if self.ids is not None and len(self.ids) != len(self.images):
-            raise DataError(
-                f"{self.name} {self.split}: {len(self.images):,} images but {len(self.ids):,} ids"
-            )
+            raise DataError(f"{self.name} {self.split}: {len(self.images):,} images but {len(self.ids):,} ids")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -112,7 +112,8 @@ class GlyphSet:
     def load(cls, path: Path) -> GlyphSet:
         """Read what `save` wrote; `DataError` when the file is missing, cut short or something else."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # Opened here, since numpy leaves the file open when it is damaged.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 name, split, remark = (str(word) for word in stored["about"])
                 return cls(
                     images=stored["images"],
@@ -123,7 +124,7 @@ class GlyphSet:
                     split=split,
                     remark=remark,
                 )
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{path} is not a saved glyph set: {error}") from error
 
 

@@ -16,16 +16,14 @@ HELD_OUT_SHARE = 0.15
 HELD_OUT_SEED = 1998
 
 
-def held_out(
-    targets: NDArray[np.int64], class_names: Sequence[str], name: str, split: Split
-) -> NDArray[np.int64]:
+def held_out(targets: NDArray[np.int64], class_names: Sequence[str], name: str, split: Split) -> NDArray[np.int64]:
     """Indices (int64, ascending) of the images that belong to `split`: 15 % of each class are the test part.
 
     It depends on the order of the images alone: the same listing, the same parts.
     Raises `DataError` when a class is too small to be divided.
     """
     counts = np.bincount(targets, minlength=len(class_names))
-    for class_name, count in zip(class_names, counts, strict=True):
+    for class_name, count in zip(class_names, counts.tolist(), strict=True):
         if count < 2:
             raise DataError(
                 f"{name}: class '{class_name}' has {count} image{'s' * (count != 1)}, expected at least 2, "

@@ -26,6 +26,7 @@ _LONGEST_LABEL = 24
 # Validated for colour-blind readers; see Okabe and Ito, "Color Universal Design", 2008.
 _SPLIT_COLOURS = {"train": "#0072B2", "test": "#E69F00"}
 _MOST_TICKS = 80
+_WIDEST_INCHES = 15.0
 
 
 def contact_sheet(glyphs: GlyphSet, per_class: int = 12) -> NDArray[np.uint8]:
@@ -63,11 +64,11 @@ def class_chart(sets: Sequence[GlyphSet]) -> Figure:
 
     labels = class_labels(sets[0].class_names)
     longest = max(map(len, labels))
-    width = min(20.0, max(6.0, 1.5 + 0.24 * len(labels)))
-    upright = longest > 3 or (longest > 1 and len(labels) > 40)
-    figure = Figure(
-        figsize=(width, 2.3 * len(sets) + 0.6 + (0.07 * longest if upright else 0)), layout="constrained"
-    )
+    level_inches = len(labels) * max(0.24, 0.085 * longest + 0.15)  # wide enough for names to lie level
+    upright = level_inches > _WIDEST_INCHES
+    width = 1.2 + max(5.0, min(len(labels) * 0.24, _WIDEST_INCHES) if upright else level_inches)
+    height = 0.6 + 2.3 * len(sets) + (0.07 * longest if upright else 0)
+    figure = Figure(figsize=(width, height), layout="constrained")
     panels = figure.subplots(len(sets), 1, sharex=True, squeeze=False)[:, 0]
     for axes, glyphs in zip(panels, sets, strict=True):
         counts = glyphs.counts()
@@ -81,8 +82,7 @@ def class_chart(sets: Sequence[GlyphSet]) -> Figure:
         axes.set_ylim(0, 1.08 * max(1, int(counts.max())))
     every = math.ceil(len(labels) / _MOST_TICKS)
     ticks = range(0, len(labels), every)
-    texts = panels[-1].set_xticks(ticks, [labels[tick] for tick in ticks], rotation=90 if upright else 0)
-    del texts
+    panels[-1].set_xticks(ticks, [labels[tick] for tick in ticks], rotation=90 if upright else 0)
     for text in panels[-1].get_xticklabels():
         text.set_parse_math(False)
     panels[-1].set_xlim(-0.7, len(labels) - 0.3)

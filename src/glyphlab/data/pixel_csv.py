@@ -91,9 +91,7 @@ def read_pixel_csv(path: Path, split: Split) -> GlyphSet:
 
 def _within(folder: Path, stem: str) -> Path | None:
     """The table named `stem` in a folder."""
-    return next(
-        (folder / f"{stem}{suffix}" for suffix in SUFFIXES if (folder / f"{stem}{suffix}").is_file()), None
-    )
+    return next((folder / f"{stem}{suffix}" for suffix in SUFFIXES if (folder / f"{stem}{suffix}").is_file()), None)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str]]:
@@ -138,9 +136,7 @@ def _outline(path: Path) -> _Outline:
             cells = len(row)
             label = row[min(outline.label_column, cells - 1)]
         if cells != outline.columns:
-            raise DataError(
-                f"{path}, line {number}: {cells} cells, expected {outline.columns} as in the first line"
-            )
+            raise DataError(f"{path}, line {number}: {cells} cells, expected {outline.columns} as in the first line")
         if not label.strip():
             raise DataError(f"{path}, line {number}: the label is empty")
         outline.labels.append(label.strip())
@@ -189,9 +185,7 @@ def _class_names(outline: _Outline) -> tuple[str, ...]:
     """The distinct labels in natural order; numbers lose a trailing ".0"."""
     names = sorted(set(_normal(outline.labels)), key=natural_key)
     if len(names) < 2:
-        raise DataError(
-            f"{outline.path}: only one class ('{names[0]}'); expected at least two different labels"
-        )
+        raise DataError(f"{outline.path}: only one class ('{names[0]}'); expected at least two different labels")
     return tuple(names)
 
 

@@ -84,9 +84,7 @@ def load_dataset(
         return read_pixel_csv(path, split)
     if not path.is_dir():
         raise DataError(f"{path} is a file; expected a folder of pictures or a .csv of pixels")
-    return read_folder(
-        path, split, settings, skip_bad=skip_bad, on_skip=on_skip or _warn, on_progress=on_progress
-    )
+    return read_folder(path, split, settings, skip_bad=skip_bad, on_skip=on_skip or _warn, on_progress=on_progress)
 
 
 def read_source(source: Source, split: Split, data_dir: Path) -> GlyphSet:
@@ -142,8 +140,7 @@ def _refuse_settings(name: str, settings: PictureSettings, skip_bad: bool) -> No
     given += ["skip_bad"] if skip_bad else []
     if given:
         raise DataError(
-            f"{name}: {', '.join(given)} would have no effect; it concerns folders of pictures only, leave "
-            "it out"
+            f"{name}: {', '.join(given)} would have no effect; it concerns folders of pictures only, leave it out"
         )
 
 
@@ -153,8 +150,7 @@ def _refuse_missing(data: str | Path, path: Path) -> None:
     looks_like_path = not isinstance(data, str) or "/" in data or "\\" in data or path.suffix
     if looks_like_path:
         raise DataError(
-            f"no folder or file {data}; expected a folder of pictures, a .csv, or one of: "
-            f"{', '.join(SOURCES)}"
+            f"no folder or file {data}; expected a folder of pictures, a .csv, or one of: {', '.join(SOURCES)}"
         )
     raise DataError(
         f"unknown data set '{data}', and no folder or file of that name; {did_you_mean(str(data), SOURCES)}"

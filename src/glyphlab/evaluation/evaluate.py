@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.data.sources import Split
+from glyphlab.data.sources import load_dataset, names
 from glyphlab.errors import DataError
 from glyphlab.evaluation.pictures import draw_confusion, draw_examples
 from glyphlab.evaluation.result import Evaluation
@@ -54,20 +55,34 @@ def judge(
     """The evaluation and the images behind it, with the classes numbered as the network numbers them."""
     stored_dir = run.environment["data"].get("data_dir")
     folder = data_dir or (Path(stored_dir) if stored_dir else None)
-    glyphs = load_images(run.recipe, split, folder, data=str(data) if data is not None else None)
+    glyphs = load_images(run.recipe, split, folder) if data is None else _load_other(run, data, split, folder)
     glyphs = match_classes(glyphs, classifier.spec)
     _place(classifier, run.recipe.engine.device)
     logits = predict(classifier, torch.from_numpy(glyphs.images)).numpy()
     return Evaluation.from_logits(logits, glyphs), glyphs
 
 
+def _load_other(run: Run, data: str | Path, split: Split, folder: Path | None) -> GlyphSet:
+    """Images of another set; pictures in a folder are brought to the size and colour that the network takes."""
+    if str(data) in names():
+        return load_dataset(str(data), split, folder)
+    channels, height, _ = run.environment["data"]["image_shape"]
+    settings = run.recipe.data
+    return load_dataset(
+        data,
+        split,
+        size=height,
+        channels="grey" if channels == 1 else "rgb",
+        invert=settings.invert,
+        skip_bad=settings.skip_bad,
+    )
+
+
 def match_classes(glyphs: GlyphSet, spec: ClassifierSpec) -> GlyphSet:
     """The same images with the network's class names and numbers. Raises `DataError` where they do not fit."""
     if glyphs.image_shape != spec.image_shape:
         ours, theirs = ("x".join(map(str, shape)) for shape in (spec.image_shape, glyphs.image_shape))
-        raise DataError(
-            f"{glyphs.name} has images of {theirs}; the network takes {ours} (channels x height x width)"
-        )
+        raise DataError(f"{glyphs.name} has images of {theirs}; the network takes {ours} (channels x height x width)")
     if glyphs.class_names == spec.class_names:
         return glyphs
     places = {name: place for place, name in enumerate(spec.class_names)}

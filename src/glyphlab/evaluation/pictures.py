@@ -147,9 +147,7 @@ def _name_classes(axes: Axes, names: Sequence[str], size: float, on_end: bool, a
 # ---- images with their predictions ------------------------------------------------------------------------
 
 
-def draw_examples(
-    evaluation: Evaluation, glyphs: GlyphSet, indices: Sequence[int] | Integers, path: Path
-) -> None:
+def draw_examples(evaluation: Evaluation, glyphs: GlyphSet, indices: Sequence[int] | Integers, path: Path) -> None:
     """Draw the images at `indices` in a grid, each with "truth → prediction" and the latter's probability.
 
     A wrong one has a cross, a red frame and red writing. Images are drawn as they are stored, grey or RGB.

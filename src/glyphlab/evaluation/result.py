@@ -50,9 +50,7 @@ class Evaluation:
         tells another number of classes apart than the data has, or when outputs are not finite.
         """
         if len(glyphs) == 0:
-            raise DataError(
-                f"{glyphs.name} {glyphs.split} holds no images; expected at least one to evaluate"
-            )
+            raise DataError(f"{glyphs.name} {glyphs.split} holds no images; expected at least one to evaluate")
         assert logits.ndim == 2 and len(logits) == len(glyphs), (logits.shape, len(glyphs))
         if logits.shape[1] != len(glyphs.class_names):
             raise ModelError(

@@ -95,9 +95,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
         network.train(was_training)
 
 
-def predict(
-    classifier: Classifier, images: Tensor, indices: Tensor | None = None, batch_size: int = 512
-) -> Tensor:
+def predict(classifier: Classifier, images: Tensor, indices: Tensor | None = None, batch_size: int = 512) -> Tensor:
     """Logits of many images, in batches and in float32.
 
     images: uint8 [N, H, W] or [N, H, W, 3] on any device. indices: int64, which of them; default all.
@@ -130,9 +128,7 @@ def load_weights(path: Path) -> Classifier:
     except FileNotFoundError:
         raise ModelError(f"no weights at {path}; train first, or name another run") from None
     except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"{path} is not a whole .safetensors file ({error}); it may have been cut short"
-        ) from error
+        raise ModelError(f"{path} is not a whole .safetensors file ({error}); it may have been cut short") from error
     if metadata.get("format") != _FORMAT:
         raise ModelError(
             f"{path} was not written by this version: format {metadata.get('format')!r}, expected {_FORMAT!r}"
@@ -141,7 +137,5 @@ def load_weights(path: Path) -> Classifier:
     try:
         classifier.load_state_dict(tensors)
     except RuntimeError as error:
-        raise ModelError(
-            f"{path} holds the weights of another network: {str(error).splitlines()[-1]}"
-        ) from error
+        raise ModelError(f"{path} holds the weights of another network: {str(error).splitlines()[-1]}") from error
     return classifier.eval()

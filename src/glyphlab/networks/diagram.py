@@ -198,9 +198,7 @@ class _Painter:
         self.input_shape = input_shape
         self.text_height = text_height
 
-    def draw_line(
-        self, line: Sequence[Block | None], centres: Sequence[float], floor: float, *, last: bool
-    ) -> None:
+    def draw_line(self, line: Sequence[Block | None], centres: Sequence[float], floor: float, *, last: bool) -> None:
         """Blocks from left to right (None: the input); `last`: the network ends with this line."""
         middle = floor + self.text_height + 0.2 + _TALLEST * (1 + _SLANT[1]) / 2
         before: tuple[tuple[int, ...], _Box] | None = None
@@ -212,9 +210,7 @@ class _Painter:
             elif block:
                 self._draw_arrow(centre - _PITCH / 2, box.left - 0.06, middle)
             ends = last and place == len(line) - 1
-            colour = _COLOURS[
-                "input" if not block else "maps" if len(shape) == 3 else "output" if ends else "vector"
-            ]
+            colour = _COLOURS["input" if not block else "maps" if len(shape) == 3 else "output" if ends else "vector"]
             self._draw_box(box, colour)
             self._write(block, shape, box, centre, floor + self.text_height)
             before = shape, box
@@ -226,9 +222,7 @@ class _Painter:
             channels, height, width = shape
             scale = _TALLEST / math.sqrt(max(self.input_shape[-2:]))
             breadth = 0.05 + 0.05 * math.log2(channels)
-            return _Box.standing_at(
-                centre, middle, breadth, scale * math.sqrt(height), scale * math.sqrt(width)
-            )
+            return _Box.standing_at(centre, middle, breadth, scale * math.sqrt(height), scale * math.sqrt(width))
         tall = min(0.35 + 0.11 * math.log2(shape[-1]), 1.1 * _TALLEST)
         return _Box.standing_at(centre, middle, 0.14, tall, 0.14)
 
@@ -244,9 +238,7 @@ class _Painter:
         if block.kernel and len(shape) == 3:
             across, up = (
                 (0.5 - part / 2, 0.5 + part / 2)
-                for part in (
-                    min(1, k / side) for k, side in zip(block.kernel[::-1], shape[:0:-1], strict=True)
-                )
+                for part in (min(1, k / side) for k, side in zip(block.kernel[::-1], shape[:0:-1], strict=True))
             )
             window = before.side(across, up)
             self.axes.add_patch(Polygon(window, facecolor="none", edgecolor=_INK, linewidth=1, zorder=5))
@@ -255,9 +247,7 @@ class _Painter:
         elif any(layer.kind == "Linear" for layer in block.layers):
             low, high = before.side()[0], before.side()[2]
             fan = [low, (box.left, box.bottom), (box.left, box.bottom + box.height), high]
-            self.axes.add_patch(
-                Polygon(fan, facecolor="#e9edf2", edgecolor="#c3cad3", linewidth=0.6, zorder=1)
-            )
+            self.axes.add_patch(Polygon(fan, facecolor="#e9edf2", edgecolor="#c3cad3", linewidth=0.6, zorder=1))
         else:
             self._draw_arrow(before.side()[1][0] + 0.06, box.left - 0.06, target[1])
 
@@ -265,9 +255,7 @@ class _Painter:
         style = {"arrowstyle": "-|>", "color": _PALE, "linewidth": 1, "mutation_scale": 9}
         self.axes.annotate("", xy=(end, y), xytext=(start, y), arrowprops=style)
 
-    def _write(
-        self, block: Block | None, shape: tuple[int, ...], box: _Box, centre: float, ceiling: float
-    ) -> None:
+    def _write(self, block: Block | None, shape: tuple[int, ...], box: _Box, centre: float, ceiling: float) -> None:
         """The shape above the box; below it the layers, in order, and their parameters."""
         over = shape_text(shape).replace("x", "×") if len(shape) > 1 else f"{shape[0]:,}"
         self.axes.text(centre, box.top + 0.09, over, fontsize=9.5, fontweight="bold", color=_INK, ha="center")

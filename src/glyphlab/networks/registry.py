@@ -58,9 +58,7 @@ _NETWORKS: dict[str, _Network] = {
         "our default: five 3x3 convolutions with batch norm, global max pooling; small, fast and accurate",
         "glyphnet:glyphnet",
         {
-            "width": IntOption(
-                32, "feature maps of the stem; the stages have 2 and 4 times as many", low=1, high=512
-            ),
+            "width": IntOption(32, "feature maps of the stem; the stages have 2 and 4 times as many", low=1, high=512),
             "depth": IntOption(2, "convolutions in each of the two stages", low=1, high=8),
             "dropout": _dropout(0.0, "before the output"),
             "activation": _ACTIVATION,

@@ -7,7 +7,6 @@ images: a seed means the same images everywhere.
 
 from __future__ import annotations
 
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -23,9 +22,7 @@ def augment(images: Tensor, settings: AugmentSettings, generator: torch.Generato
     """
     if settings.moves_pixels:
         grid = sampling_grid(images.shape, settings, generator).to(images.device)
-        images = F.grid_sample(
-            images, grid, mode="bilinear", padding_mode=settings.padding, align_corners=False
-        )
+        images = F.grid_sample(images, grid, mode="bilinear", padding_mode=settings.padding, align_corners=False)
     if settings.stroke:
         images = _vary_strokes(images, _symmetric(len(images), settings.stroke, generator).to(images.device))
     if settings.brightness:
@@ -60,9 +57,9 @@ def sampling_grid(shape: torch.Size, settings: AugmentSettings, generator: torch
     y_from_x = sin * inverse_scale[0] * aspect
     y_from_y = (shear * sin + cos) * inverse_scale[1]
     shift = 2 * _uniform(2 * batch, settings.shift, generator).view(2, batch)
-    theta = torch.stack(
-        [mirror * x_from_x, mirror * x_from_y, shift[0], y_from_x, y_from_y, shift[1]], dim=1
-    ).view(batch, 2, 3)
+    theta = torch.stack([mirror * x_from_x, mirror * x_from_y, shift[0], y_from_x, y_from_y, shift[1]], dim=1).view(
+        batch, 2, 3
+    )
     grid = F.affine_grid(theta, [batch, 1, height, width], align_corners=False)
     if settings.elastic:
         cells = settings.elastic_cells

@@ -53,9 +53,7 @@ class Engine:
 
         Batches of any other size than `batch_size` take the uncompiled way: compiling again would cost more.
         """
-        compiled: Callable[[Tensor], Tensor] = (
-            torch.compile(classifier, dynamic=False) if self.compile else classifier
-        )
+        compiled: Callable[[Tensor], Tensor] = torch.compile(classifier, dynamic=False) if self.compile else classifier
         bf16 = self.precision == "bf16"
 
         def run(images: Tensor) -> Tensor:
@@ -122,14 +120,8 @@ def settle(
                 best, best_rate = engine, rate
         if best_rate == 0:
             reasons = "; ".join(timing.failure for timing in timings)
-            raise RecipeError(
-                f"no engine setting works on {base.device} ({reasons}); try engine.device = 'cpu'"
-            )
-    if (
-        settings.compile == "auto"
-        and total_images / best_rate >= COMPILE_PAYS_FROM_SECONDS
-        and _can_compile(base)
-    ):
+            raise RecipeError(f"no engine setting works on {base.device} ({reasons}); try engine.device = 'cpu'")
+    if settings.compile == "auto" and total_images / best_rate >= COMPILE_PAYS_FROM_SECONDS and _can_compile(base):
         compiled = replace(best, compile=True)
         if measure(compiled) > best_rate * WORTHWHILE_GAIN:
             best = compiled
@@ -180,7 +172,7 @@ def _time_steps(
             images, targets = images.to(engine.device), targets.to(engine.device)
             loss = nn.functional.cross_entropy(forward(images), targets)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             loss.item()  # waits for the device
             if step < 2:

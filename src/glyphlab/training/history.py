@@ -80,9 +80,7 @@ def draw_curves(history: Sequence[EpochMetrics], title: str, path: Path) -> None
         axes.grid(alpha=0.3)
         axes.legend()
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        seen = axes.secondary_xaxis(
-            "top", functions=(lambda x: x * images_per_epoch, lambda x: x / images_per_epoch)
-        )
+        seen = axes.secondary_xaxis("top", functions=(lambda x: x * images_per_epoch, lambda x: x / images_per_epoch))
         seen.set_xlabel("images seen")
         seen.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         seen.xaxis.set_major_locator(MaxNLocator(nbins=5))

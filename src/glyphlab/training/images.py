@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet, stratified_split
-from glyphlab.data.sources import Split, load_dataset
+from glyphlab.data.sources import load_dataset
 from glyphlab.errors import DataError
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.seeds import Purpose, derived_seed
@@ -20,16 +21,12 @@ _STATISTICS_CHUNK = 20_000
 
 
 def load_images(
-    recipe: Recipe,
-    split: Split,
-    data_dir: Path | None,
-    data: str | None = None,
-    on_skip: Callable[[str], None] | None = None,
+    recipe: Recipe, split: Split, data_dir: Path | None, on_skip: Callable[[str], None] | None = None
 ) -> GlyphSet:
-    """The recipe's images of one split, or those of `data` read with the same settings. Raises `DataError`."""
+    """The recipe's images of one split. Raises `DataError`."""
     settings = recipe.data
     glyphs = load_dataset(
-        data or settings.name,
+        settings.name,
         split,
         data_dir,
         size=settings.size,
@@ -39,9 +36,7 @@ def load_images(
         on_skip=on_skip,
     )
     if len(glyphs.class_names) < 2:
-        raise DataError(
-            f"{glyphs.name} has one class only, '{glyphs.class_names[0]}'; add images of another class"
-        )
+        raise DataError(f"{glyphs.name} has one class only, '{glyphs.class_names[0]}'; add images of another class")
     return glyphs
 
 
@@ -73,9 +68,7 @@ def data_facts(glyphs: GlyphSet, parts: Parts, data_dir: Path | None) -> dict[st
     }
 
 
-def normalisation(
-    glyphs: GlyphSet, parts: Parts, recipe: Recipe
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def normalisation(glyphs: GlyphSet, parts: Parts, recipe: Recipe) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation a channel, of pixels in 0..1: the recipe's, or the training part's own."""
     channels = glyphs.image_shape[0]
     if recipe.data.mean is not None and recipe.data.std is not None:

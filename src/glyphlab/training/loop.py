@@ -104,9 +104,7 @@ class Ending(Enum):
     TIME_BUDGET = "time budget used up"
 
 
-def fit(
-    job: Job, state: TrainingState, run: Run, reporter: Reporter, stop_requested: Callable[[], bool]
-) -> Ending:
+def fit(job: Job, state: TrainingState, run: Run, reporter: Reporter, stop_requested: Callable[[], bool]) -> Ending:
     """Train until the planned steps are done, progress ends, the time is up, or a stop is requested.
 
     State and files are consistent whenever this returns or raises; `RunError` when the loss is no longer finite.
@@ -139,7 +137,7 @@ def fit(
             logits = forward(pixels)
             loss = F.cross_entropy(logits, targets, class_weights, label_smoothing=settings.label_smoothing)
             state.optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             if settings.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(state.classifier.parameters(), settings.clip_norm)
             state.optimizer.step()
@@ -148,9 +146,7 @@ def fit(
             state.step += 1
 
             correct = (logits.detach().argmax(1) == targets).sum()
-            state.sums += torch.stack(
-                [loss.detach() * len(targets), correct, torch.full_like(loss, len(targets))]
-            )
+            state.sums += torch.stack([loss.detach() * len(targets), correct, torch.full_like(loss, len(targets))])
             if state.step % _LOOK_EVERY_STEPS == 0 or state.step == epoch_end:
                 _require_finite(state, job, run)
                 now = time.monotonic()

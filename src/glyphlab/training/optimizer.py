@@ -22,9 +22,7 @@ def build_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.opt
     fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
     if settings.optimizer == "sgd":
         momentum = 0.9 if settings.momentum is None else settings.momentum
-        return torch.optim.SGD(
-            groups, lr=settings.lr, momentum=momentum, nesterov=bool(settings.nesterov), fused=fused
-        )
+        return torch.optim.SGD(groups, lr=settings.lr, momentum=momentum, nesterov=bool(settings.nesterov), fused=fused)
     kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
     return kind(groups, lr=settings.lr, fused=fused)
 

@@ -39,13 +39,9 @@ class Section(BaseModel):
 class DataSettings(Section):
     """Which images. `size`, `channels`, `invert` and `skip_bad` concern folders of pictures."""
 
-    name: str = Field(
-        "digits", min_length=1, description="a known data set, or the path of a folder or CSV file"
-    )
+    name: str = Field("digits", min_length=1, description="a known data set, or the path of a folder or CSV file")
     validation: float = Field(0.1, ge=0, lt=1, description="share of the training images kept for validation")
-    mean: float | None = Field(
-        None, ge=0, le=1, description="subtracted from pixels in 0..1; default: the data's own"
-    )
+    mean: float | None = Field(None, ge=0, le=1, description="subtracted from pixels in 0..1; default: the data's own")
     std: float | None = Field(None, gt=0, description="pixels are divided by it; default: the data's own")
     size: int | None = Field(None, ge=8, le=512, description="pictures are fitted into size x size pixels")
     channels: Literal["auto", "grey", "rgb"] = "auto"
@@ -64,27 +60,19 @@ class AugmentSettings(Section):
     scale: float = Field(0.0, ge=0, lt=1, description="0.1: between 0.9 and 1.1 times the size")
     shear_degrees: float = Field(0.0, ge=0, le=45)
     shift: float = Field(0.0, ge=0, le=1, description="share of the image's side, in both directions")
-    elastic: float = Field(
-        0.0, ge=0, le=1, description="standard deviation of the displacement, as share of the side"
-    )
-    elastic_cells: int = Field(
-        4, ge=2, le=16, description="elastic noise: knots along a side; fewer is smoother"
-    )
-    stroke: float = Field(
-        0.0, ge=0, le=1, description="thinner or thicker strokes; 1: up to a pixel on each side"
-    )
+    elastic: float = Field(0.0, ge=0, le=1, description="standard deviation of the displacement, as share of the side")
+    elastic_cells: int = Field(4, ge=2, le=16, description="elastic noise: knots along a side; fewer is smoother")
+    stroke: float = Field(0.0, ge=0, le=1, description="thinner or thicker strokes; 1: up to a pixel on each side")
     brightness: float = Field(0.0, ge=0, le=1, description="0.1: 0.9 to 1.1 times as bright")
     contrast: float = Field(0.0, ge=0, le=1, description="0.1: 0.9 to 1.1 times the contrast")
-    flip_horizontal: float = Field(
-        0.0, ge=0, le=1, description="probability; mirrored letters are other letters"
-    )
+    flip_horizontal: float = Field(0.0, ge=0, le=1, description="probability; mirrored letters are other letters")
     padding: Literal["zeros", "border"] = "zeros"
 
     def contradictions(self) -> Iterator[str]:
         if "elastic_cells" in self.model_fields_set and not self.elastic:
             yield "augment.elastic_cells has no effect while augment.elastic is 0; remove it or set elastic"
         if "padding" in self.model_fields_set and not self.moves_pixels:
-            yield "augment.padding has no effect on images that are not moved; remove it or set rotation, scale, shift ..."
+            yield "augment.padding has no effect on images that are not moved"
 
     @property
     def moves_pixels(self) -> bool:
@@ -120,9 +108,7 @@ class NetworkSettings(Section):
 class TrainingSettings(Section):
     """Optimiser, schedule, length and seed."""
 
-    epochs: int | Literal["auto"] = Field(
-        "auto", description="'auto': more for small sets, fewer for large ones"
-    )
+    epochs: int | Literal["auto"] = Field("auto", description="'auto': more for small sets, fewer for large ones")
     batch_size: int = Field(128, ge=1)
     drop_last: bool = Field(False, description="leave out an epoch's last, incomplete batch")
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -132,25 +118,15 @@ class TrainingSettings(Section):
     weight_decay: float = Field(0.0, ge=0, description="on weights, never on biases and batch-norm")
     schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = "constant"
     warmup_epochs: float = Field(0.0, ge=0, description="linear rise of the learning rate")
-    final_lr_ratio: float | None = Field(
-        None, ge=0, le=1, description="cosine, one-cycle: the end; default 0"
-    )
+    final_lr_ratio: float | None = Field(None, ge=0, le=1, description="cosine, one-cycle: the end; default 0")
     peak_at: float | None = Field(None, gt=0, lt=1, description="one-cycle: where the peak lies; default 0.3")
-    plateau_factor: float | None = Field(
-        None, gt=0, lt=1, description="plateau: lr is multiplied by it; default 0.1"
-    )
-    plateau_patience: int | None = Field(
-        None, ge=0, description="plateau: epochs without progress; default 3"
-    )
+    plateau_factor: float | None = Field(None, gt=0, lt=1, description="plateau: lr is multiplied by it; default 0.1")
+    plateau_patience: int | None = Field(None, ge=0, description="plateau: epochs without progress; default 3")
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     class_balance: Literal["none", "loss", "sampling"] = "none"
-    ema_decay: float | None = Field(
-        None, gt=0, lt=1, description="average the weights over about 1/(1-decay) steps"
-    )
+    ema_decay: float | None = Field(None, gt=0, lt=1, description="average the weights over about 1/(1-decay) steps")
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
-    early_stopping_epochs: int | None = Field(
-        None, ge=1, description="stop after so many epochs without progress"
-    )
+    early_stopping_epochs: int | None = Field(None, ge=1, description="stop after so many epochs without progress")
     time_budget_seconds: float | None = Field(None, gt=0, description="plan for, and stop at, this time")
     seed: int = Field(1, ge=0, lt=2**63)
 
@@ -329,9 +305,7 @@ _SECTIONS: dict[str, type[Section]] = {
 
 def shipped() -> list[str]:
     """Names of the recipes that come with Glyphlab, in alphabetical order."""
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml")
-    )
+    return sorted(entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml"))
 
 
 def _folder() -> Any:
@@ -363,19 +337,13 @@ def _network_problems(settings: Mapping[str, Any]) -> list[str]:
 def _in_words(detail: Any) -> str:
     """One of pydantic's findings as a phrase: where, what was found, what was expected."""
     # Unions add the tried type to the location; only the path of keys is of use to the reader.
-    path = [
-        str(part) for part in detail["loc"] if str(part) in _ALL_KEYS or detail["type"] == "extra_forbidden"
-    ]
+    path = [str(part) for part in detail["loc"] if str(part) in _ALL_KEYS or detail["type"] == "extra_forbidden"]
     where, value = ".".join(path), detail["input"]
     if detail["type"] == "extra_forbidden":
         if len(path) == 1:
             return f"unknown section '{where}'; {did_you_mean(where, _SECTIONS)}"
         return f"unknown setting '{where}'; {did_you_mean(path[-1], _fields_of(path[0]))}"
-    expected = (
-        detail["msg"]
-        .removeprefix("Input should be ")
-        .replace("valid dictionary or instance of", "section of")
-    )
+    expected = detail["msg"].removeprefix("Input should be ").replace("valid dictionary or instance of", "section of")
     return f"{where} is {value!r}; expected {expected}"
 
 

@@ -26,7 +26,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from glyphlab.errors import RunError, did_you_mean
-from glyphlab.files import make_folder, write_json, write_text, writing
+from glyphlab.files import make_folder, temporary_files, write_json, write_text, writing
 from glyphlab.networks.classifier import Classifier, load_weights, save_weights
 from glyphlab.training.checkpoint import TrainingState
 from glyphlab.training.history import EpochMetrics, draw_curves, write_metrics
@@ -58,17 +58,13 @@ class Run:
     def all_in(cls, runs_dir: str | Path) -> list[Run]:
         """The runs of a folder, oldest first."""
         found = [path.parent for path in Path(runs_dir).glob("*/run.json")]
-        return [
-            cls(folder) for folder in sorted(found, key=lambda folder: (folder / "run.json").stat().st_mtime)
-        ]
+        return [cls(folder) for folder in sorted(found, key=lambda folder: (folder / "run.json").stat().st_mtime)]
 
     @classmethod
     def create(cls, runs_dir: Path, data_name: str, recipe: Recipe, environment: dict[str, Any]) -> Run:
         """Make `<data>-<recipe>-<n>` with the lowest free n. It appears with all its first files, or not at all."""
         make_folder(runs_dir)
-        stem = "-".join(
-            re.sub(r"[^\w.-]+", "_", word).strip("._") or "data" for word in (data_name, recipe.name)
-        )
+        stem = "-".join(re.sub(r"[^\w.-]+", "_", word).strip("._") or "data" for word in (data_name, recipe.name))
         with writing(runs_dir):
             draft = Path(tempfile.mkdtemp(prefix=".new-", dir=runs_dir))
         try:
@@ -148,14 +144,14 @@ class Run:
     def locked(self) -> Iterator[None]:
         """Keep other processes from training in this folder meanwhile; `RunError` when one already does."""
         lock = FileLock(self.folder / ".lock")
-        try:
-            with writing(self.folder):
+        with writing(self.folder):
+            try:
                 lock.acquire(timeout=0)
-        except Timeout:
-            raise RunError(
-                f"another process is training in {self.folder}; wait for it, or stop it first"
-            ) from None
+            except Timeout:
+                raise RunError(f"another process is training in {self.folder}; wait for it, or stop it first") from None
         try:
+            for leftover in temporary_files(self.folder):  # of a process that was killed while writing
+                leftover.unlink(missing_ok=True)
             yield
         finally:
             lock.release()

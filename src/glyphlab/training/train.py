@@ -103,15 +103,11 @@ def resume(
         glyphs = _load(recorded, data_dir or (Path(stored_dir) if stored_dir else None), reporter)
         parts = Parts.carve(glyphs, recorded)
         if glyphs.digest() != facts["data"]["sha256"]:
-            raise RunError(
-                f"{run.folder}: the data '{recorded.data.name}' has changed since the run began; train anew"
-            )
+            raise RunError(f"{run.folder}: the data '{recorded.data.name}' has changed since the run began; train anew")
         engine = Engine(**recorded.engine.model_dump())
         torch.set_num_threads(engine.threads)
         job = _job(recorded, engine, glyphs, parts)
-        state = _new_state(
-            job, _new_classifier(recorded, glyphs, parts), _epochs(recorded, 0) * job.steps_per_epoch
-        )
+        state = _new_state(job, _new_classifier(recorded, glyphs, parts), _epochs(recorded, 0) * job.steps_per_epoch)
         if run.checkpoint_path.exists():
             planned = state.total_steps
             load_checkpoint(state, run.checkpoint_path)
@@ -217,9 +213,7 @@ def _new_classifier(recipe: Recipe, glyphs: GlyphSet, parts: Parts) -> Classifie
     mean, std = normalisation(glyphs, parts, recipe)
     torch.manual_seed(derived_seed(recipe.training.seed, Purpose.WEIGHTS))
     network = recipe.network
-    return Classifier(
-        ClassifierSpec(network.name, glyphs.image_shape, glyphs.class_names, mean, std, network.options)
-    )
+    return Classifier(ClassifierSpec(network.name, glyphs.image_shape, glyphs.class_names, mean, std, network.options))
 
 
 def _settle(
@@ -229,15 +223,9 @@ def _settle(
     trial = _job(recipe, Engine(), glyphs, parts)
     order = trial.epoch_order(0)
     total_images = _epochs(recipe, 0) * len(parts.train)
-    engine, timings = settle(
-        recipe.engine, recipe.training, classifier, lambda: trial.batch(0, order), total_images
-    )
-    rates = [
-        f"{timing.engine} {timing.images_per_second:,.0f}" for timing in timings if timing.images_per_second
-    ]
-    reporter.note(
-        f"engine: {engine}" + (f"  (timed, images/s: {'; '.join(rates)})" if len(rates) > 1 else "")
-    )
+    engine, timings = settle(recipe.engine, recipe.training, classifier, lambda: trial.batch(0, order), total_images)
+    rates = [f"{timing.engine} {timing.images_per_second:,.0f}" for timing in timings if timing.images_per_second]
+    reporter.note(f"engine: {engine}" + (f"  (timed, images/s: {'; '.join(rates)})" if len(rates) > 1 else ""))
     return engine, timings
 
 

@@ -1,0 +1,143 @@
+"""The commands train, evaluate and recipes as a user types them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FAST = ["--set", "network.width=4", "--set", "engine.precision=float32", "--set", "engine.channels_last=false"]
+
+
+@pytest.fixture(scope="module")
+def run_folder(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small finished run, made by the command itself."""
+    runs = tmp_path_factory.mktemp("runs")
+    command = [sys.executable, "-m", "glyphlab", "train", str(picture_folder), "--epochs", "16", "--runs-dir", str(runs)]
+    done = subprocess.run([*command, *FAST], capture_output=True, text=True, check=True)
+    assert "epoch 16/16: loss" in done.stderr and "engine: cpu" in done.stderr
+    assert "bars-glyphnet-1: finished, 16 epochs" in done.stdout
+    assert "accuracy" in done.stdout and "next:" in done.stdout
+    return runs / "bars-glyphnet-1"
+
+
+def test_train_evaluates_and_writes_everything(run_folder: Path) -> None:
+    names = {path.name for path in (run_folder / "evaluation").iterdir()} - {"mistakes.png"}
+    assert names == {
+        "summary.json", "predictions.csv", "classes.csv", "confusion.csv", "confusion.png", "confusion-normalised.png",
+    }  # fmt: skip
+    summary = json.loads((run_folder / "evaluation" / "summary.json").read_text())
+    assert summary["n"] == 30 and summary["split"] == "test" and summary["accuracy"] > 0.8
+    with (run_folder / "evaluation" / "predictions.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    assert len(rows) == 30 and rows[0]["id"].startswith("test/")
+    assert sum(int(row["correct"]) for row in rows) == summary["correct"]
+
+
+def test_evaluate_prints_examples_and_json(cli: Callable[..., Any], run_folder: Path) -> None:
+    shown = cli("evaluate", run_folder, "--examples", 10)
+    assert shown.code == 0, shown.err
+    assert "accuracy" in shown.out and str(run_folder / "evaluation") in shown.out
+    assert (run_folder / "evaluation" / "examples.png").stat().st_size > 1000
+    as_json = cli("evaluate", run_folder.name, "--runs-dir", run_folder.parent, "--examples", 2, "--json")
+    summary = json.loads(as_json.out)
+    assert len(summary["examples"]) == 2 and len(summary["examples"][0]["log_probs"]) == 3
+
+
+def test_evaluate_on_other_data(cli: Callable[..., Any], run_folder: Path, picture_folder: Path) -> None:
+    judged = cli("evaluate", run_folder, "--data", picture_folder / "test", "--json")
+    assert judged.code == 0, judged.err
+    assert json.loads(judged.out)["folder"].endswith("evaluation-test")
+    wrong = cli("evaluate", run_folder, "--data", "digits")
+    assert wrong.code == 2
+    assert "digits has images of 1x28x28; the network takes 1x12x12" in wrong.err
+
+
+def test_evaluate_the_training_part(cli: Callable[..., Any], run_folder: Path) -> None:
+    judged = cli("evaluate", run_folder, "--split", "train", "--json")
+    assert json.loads(judged.out)["n"] == 120
+    assert (run_folder / "evaluation-train" / "summary.json").exists()
+    assert "did you mean 'train'" in cli("evaluate", run_folder, "--split", "trian").err
+
+
+def test_train_json_is_one_document_on_standard_output(
+    cli: Callable[..., Any], picture_folder: Path, tmp_path: Path
+) -> None:
+    done = cli("train", picture_folder, "--epochs", 1, "--runs-dir", tmp_path, "--json", *FAST)
+    assert done.code == 0, done.err
+    outcome = json.loads(done.out)
+    assert outcome["status"] == "finished" and outcome["test"]["n"] == 30
+
+
+def test_resume_extends_and_refuses(cli: Callable[..., Any], picture_folder: Path, tmp_path: Path) -> None:
+    first = cli("train", picture_folder, "--epochs", 1, "--runs-dir", tmp_path, "-q", "--no-evaluate", *FAST)
+    assert first.code == 0, first.err
+    folder = tmp_path / "bars-glyphnet-1"
+    again = cli("train", "--resume", folder)
+    assert again.code == 2 and "already finished its 1 epochs; extend it with --epochs 2" in again.err
+    other = cli("train", "--resume", folder, "--recipe", "mnist-net", "--epochs", 3)
+    assert other.code == 2 and "begun with another recipe" in other.err
+    more = cli("train", "--resume", folder, "--epochs", 2, "--json", "--no-evaluate")
+    assert more.code == 0, more.err
+    assert json.loads(more.out)["epochs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "mnits"], ["mnits", "mnist"]),
+        (["train", "/no/such/folder"], ["/no/such/folder"]),
+        (["train", "digits", "--recipe", "glyfnet"], ["no recipe 'glyfnet'", "did you mean 'glyphnet'"]),
+        (["train", "digits", "--recipe", "no.toml"], ["cannot read the recipe no.toml"]),
+        (["train", "digits", "--set", "network.name=glyphnett"], ["unknown network 'glyphnett'", "glyphnet"]),
+        (["train", "digits", "--set", "training.leraning_rate=1"], ["training.leraning_rate"]),
+        (["train", "digits", "--set", "training.lr=fast"], ["training.lr is 'fast'; expected a valid number"]),
+        (["train", "digits", "--set", "training.lr"], ["expected NAME=VALUE"]),
+        (["train", "digits", "--epochs", "-3"], ["training.epochs is -3; expected 1 or more"]),
+        (["train", "--resume", "no-such-run"], ["no run 'no-such-run'"]),
+        (["evaluate", "no-such-run"], ["no run 'no-such-run'"]),
+        (["recipes", "show", "mnist-nte"], ["no recipe 'mnist-nte'", "mnist-net"]),
+    ],
+)
+def test_mistakes_give_one_line_and_exit_code_2(
+    arguments: list[str], words: list[str], cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = cli(*arguments)
+    assert outcome.code == 2
+    assert outcome.err.startswith("glyphlab: ") and outcome.err.count("\n") == 1, outcome.err
+    assert all(word in outcome.err for word in words), outcome.err
+    assert not any(tmp_path.iterdir()), "nothing may be left behind"
+
+
+def test_recipes_are_listed_and_shown(cli: Callable[..., Any]) -> None:
+    listed = cli("recipes")
+    assert "balanced-arch1-t3" in listed.out and "emnist-balanced" in listed.out
+    assert {"name", "description"} <= set(json.loads(cli("recipes", "--json").out)[0])
+    shown = cli("recipes", "show", "mnist-net")
+    assert "momentum = 0.5" in shown.out and "[engine]" in shown.out
+
+
+def test_help_is_there_for_every_command_and_quick() -> None:
+    best = 9.0
+    for _ in range(3):
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "glyphlab", "--help"], capture_output=True, text=True, check=True)
+        best = min(best, time.perf_counter() - began)
+    for command in ("data", "networks", "recipes", "train", "evaluate"):
+        assert command in done.stdout
+    # The figure itself, 0.3 s, is measured by hand; here only that nothing heavy crept in.
+    assert best < 2.0
+
+
+def test_version(cli: Callable[..., Any]) -> None:
+    import glyphlab
+
+    assert cli("--version").out.strip() == f"glyphlab {glyphlab.__version__}"

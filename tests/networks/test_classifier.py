@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from glyphlab.errors import ModelError
+from glyphlab.networks.classifier import (
+    Classifier,
+    ClassifierSpec,
+    evaluating,
+    load_weights,
+    predict,
+    save_weights,
+    to_pixels,
+)
+
+SPEC = ClassifierSpec("mnist-3conv-bn", (1, 12, 12), ("α", "β", "γ"), (0.25,), (0.5,), {"widths": [4, 4], "hidden": 8})
+
+
+@pytest.fixture
+def classifier() -> Classifier:
+    torch.manual_seed(0)
+    return Classifier(SPEC)
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    return torch.randint(0, 256, (37, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def test_pixels_become_channels_in_0_to_1() -> None:
+    grey = torch.tensor([[[0, 255], [51, 102]]], dtype=torch.uint8)
+    assert torch.allclose(to_pixels(grey), torch.tensor([[[[0, 1], [0.2, 0.4]]]]))
+    colour = torch.zeros(2, 4, 5, 3, dtype=torch.uint8)
+    colour[..., 2] = 255
+    pixels = to_pixels(colour)
+    assert pixels.shape == (2, 3, 4, 5)
+    assert pixels[:, 2].min() == 1 and pixels[:, :2].max() == 0
+
+
+def test_normalisation_is_inside(classifier: Classifier) -> None:
+    pixels = torch.rand(2, 1, 12, 12)
+    classifier.eval()
+    assert torch.equal(classifier(pixels), classifier.body((pixels - 0.25) / 0.5))
+
+
+def test_predict_does_not_depend_on_batches_or_mode(classifier: Classifier, images: torch.Tensor) -> None:
+    whole = predict(classifier.train(), images, batch_size=100)
+    assert classifier.training
+    assert whole.shape == (37, 3) and whole.dtype == torch.float32
+    assert torch.allclose(predict(classifier, images, batch_size=10), whole, atol=1e-6)
+    some = torch.tensor([30, 2, 2])
+    assert torch.allclose(predict(classifier, images, some), whole[some], atol=1e-6)
+
+
+def test_evaluating_restores_the_mode_after_an_error(classifier: Classifier) -> None:
+    with pytest.raises(ValueError, match="inside"), evaluating(classifier.train()):
+        assert not classifier.training
+        raise ValueError("inside")
+    assert classifier.training
+
+
+def test_weights_describe_their_own_network(classifier: Classifier, images: torch.Tensor, tmp_path: Path) -> None:
+    save_weights(classifier, tmp_path / "w.safetensors")
+    again = load_weights(tmp_path / "w.safetensors")
+    assert again.spec == SPEC and not again.training
+    assert torch.equal(predict(again, images), predict(classifier, images))
+    assert again.parameter_count() == sum(parameter.numel() for parameter in classifier.parameters())
+
+
+def test_weights_that_cannot_be_used(classifier: Classifier, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    with pytest.raises(ModelError, match=r"no weights at .*w\.safetensors; train first"):
+        load_weights(path)
+    save_weights(classifier, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(ModelError, match=r"not a whole \.safetensors file .* cut short"):
+        load_weights(path)
+    path.write_bytes(whole)
+    tensors = load_file(path)
+    save_file(tensors, path, metadata={"format": "glyphlab-weights-7"})
+    with pytest.raises(ModelError, match="not written by this version: format 'glyphlab-weights-7'"):
+        load_weights(path)
+    save_file(tensors, path, metadata={"format": "glyphlab-weights-1", "classifier": "[]"})
+    with pytest.raises(ModelError, match="no valid description"):
+        load_weights(path)
+    other = dataclasses.replace(SPEC, options={"widths": [4, 5], "hidden": 8})
+    save_file(tensors, path, metadata={"format": "glyphlab-weights-1", "classifier": other.to_json()})
+    with pytest.raises(ModelError, match="holds the weights of another network"):
+        load_weights(path)

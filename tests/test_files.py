@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from glyphlab.errors import RunError, did_you_mean
+from glyphlab.files import make_folder, temporary_files, whole_file, write_json, write_text
+
+
+def test_a_file_appears_whole_with_ordinary_permissions(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "note.txt"
+    with whole_file(target) as temporary:
+        assert temporary.suffix == ".txt" and temporary.parent == target.parent
+        temporary.write_text("half")
+        assert not target.exists()
+        assert temporary_files(target.parent) == [temporary]
+        temporary.write_text("whole")
+    assert target.read_text() == "whole"
+    assert [path.name for path in target.parent.iterdir()] == ["note.txt"]
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~mask
+
+
+def test_a_failure_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
+    target = tmp_path / "note.txt"
+    write_text(target, "old")
+    with pytest.raises(ValueError, match="out of cheese"), whole_file(target) as temporary:
+        temporary.write_text("new")
+        raise ValueError("out of cheese")
+    assert target.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "cure"),
+    [
+        (errno.ENOSPC, "the disk is full; free some space"),
+        (errno.EROFS, "read-only; choose another folder"),
+        (errno.EACCES, "permission denied; choose a folder"),
+    ],
+)
+def test_the_systems_refusal_becomes_one_clear_error(number: int, cure: str, tmp_path: Path) -> None:
+    target = tmp_path / "note.txt"
+    write_text(target, "old")
+    with pytest.raises(RunError, match=rf"cannot write .*note\.txt: .*{cure}"), whole_file(target):
+        raise OSError(number, os.strerror(number))
+    assert target.read_text() == "old"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_while_flushing(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RunError, match="the disk is full"),
+        whole_file(tmp_path / "x.bin"),
+        Path("/dev/full").open("wb", buffering=0) as full,
+    ):
+        full.write(b"more")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot write"):
+        make_folder(tmp_path / "file")
+    with pytest.raises(RunError, match="a file of that name is in the way"):
+        write_text(tmp_path / "file" / "note.txt", "")
+
+
+def test_json_is_readable_and_refuses_what_json_lacks(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"α": [1, 2.5, None]})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"α": [1, 2.5, None]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "b.json", float("nan"))
+    assert not (tmp_path / "b.json").exists()
+
+
+def test_did_you_mean() -> None:
+    assert did_you_mean("mnsit", ["mnist", "kmnist", "digits"]).startswith("did you mean 'mnist'")
+    assert did_you_mean("MNIST", ["mnist"]) == "did you mean 'mnist'?"
+    assert did_you_mean("zzz", ["mnist", "digits"]) == "known: mnist, digits"

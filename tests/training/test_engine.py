@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from glyphlab.networks.classifier import Classifier, ClassifierSpec
+from glyphlab.training import engine as engine_module
+from glyphlab.training.engine import Engine, Timing, settle
+from glyphlab.training.recipe import EngineSettings, TrainingSettings
+
+TRAINING = TrainingSettings.model_validate({"batch_size": 8})
+
+
+def classifier() -> Classifier:
+    torch.manual_seed(0)
+    return Classifier(ClassifierSpec("mnist-3conv", (1, 12, 12), ("a", "b"), (0.0,), (1.0,), {"widths": [4]}))
+
+
+def batch() -> tuple[Tensor, Tensor]:
+    return torch.rand(8, 1, 12, 12), torch.arange(8) % 2
+
+
+def settings(**values: object) -> EngineSettings:
+    return EngineSettings.model_validate({"device": "cpu", **values})
+
+
+def test_what_is_set_is_taken_without_timing() -> None:
+    fixed = settings(precision="bf16", channels_last=True, compile=False, threads=1)
+    engine, timings = settle(fixed, TRAINING, classifier(), batch, 10**9)
+    assert engine == Engine("cpu", "bf16", True, False, 1)
+    assert timings == []
+    assert engine.settings() == fixed
+
+
+def test_auto_is_settled_by_timing_and_leaves_the_network_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "_PROBE_SECONDS", 0.02)
+    network = classifier()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    engine, timings = settle(settings(threads=1), TRAINING, network, batch, 1000)
+    assert {(t.engine.precision, t.engine.channels_last) for t in timings} == {
+        (precision, last) for precision in ("float32", "bf16") for last in (False, True)
+    }
+    assert engine in [timing.engine for timing in timings]
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    assert all(timing.to_dict()["images_per_second"] > 0 for timing in timings)
+
+
+def fake_rates(monkeypatch: pytest.MonkeyPatch, rates: dict[tuple[str, bool, bool], float | None]) -> list[Engine]:
+    tried: list[Engine] = []
+
+    def timed(engine: Engine, *_: object) -> Timing:
+        tried.append(engine)
+        rate = rates[engine.precision, engine.channels_last, engine.compile]
+        return Timing(engine, rate, 1.0, "" if rate else "not implemented")
+
+    monkeypatch.setattr(engine_module, "_time_steps", timed)
+    return tried
+
+
+RATES = {
+    ("float32", False, False): 1000.0, ("float32", True, False): 1050.0, ("bf16", False, False): None,
+    ("bf16", True, False): 900.0, ("float32", False, True): 2000.0,
+}  # fmt: skip
+
+
+def test_a_gain_below_a_tenth_is_not_taken_and_failures_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_rates(monkeypatch, RATES)
+    engine, _ = settle(settings(), TRAINING, classifier(), batch, total_images=1000)
+    assert (engine.precision, engine.channels_last, engine.compile) == ("float32", False, False)
+
+
+def test_compiling_is_tried_only_where_it_can_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = fake_rates(monkeypatch, RATES)
+    monkeypatch.setattr(engine_module, "_can_compile", lambda engine: True)
+    settle(settings(), TRAINING, classifier(), batch, total_images=299_000)
+    assert not any(engine.compile for engine in tried)
+    engine, _ = settle(settings(), TRAINING, classifier(), batch, total_images=301_000)
+    assert engine.compile
+
+
+def test_a_slower_compiled_network_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_rates(monkeypatch, RATES | {("float32", False, True): 950.0})
+    monkeypatch.setattr(engine_module, "_can_compile", lambda engine: True)
+    engine, timings = settle(settings(), TRAINING, classifier(), batch, total_images=10**7)
+    assert not engine.compile and len(timings) == 5
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_every_way_gives_nearly_the_same_logits(precision: str, channels_last: bool) -> None:
+    network = classifier().eval()
+    images, _ = batch()
+    expected = network(images)
+    engine = Engine("cpu", precision, channels_last)
+    engine.place(network)
+    logits = engine.forward(network, 8)(images)
+    assert logits.dtype == torch.float32
+    assert torch.allclose(logits, expected, atol=1e-5 if precision == "float32" else 2e-2)

@@ -1,0 +1,334 @@
+"""Whole trainings on small pictures: what they leave behind, and that stopping and continuing changes no bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from glyphlab.errors import DataError, RecipeError, RunError
+from glyphlab.training.history import EpochMetrics
+from glyphlab.training.progress import Silent, StepNews
+from glyphlab.training.recipe import Recipe
+from glyphlab.training.run import Run
+from glyphlab.training.train import compose, resume, train
+
+# Everything that keeps state: dropout, batch norm, momentum, EMA, plateau, augmentation, an incomplete batch.
+STATEFUL: dict[str, Any] = {
+    "network": {"name": "mnist-3conv-bn", "widths": [4, 8], "hidden": 16},
+    "augment": {"rotation_degrees": 10, "elastic": 0.02, "brightness": 0.1},
+    "training": {
+        "epochs": 4,
+        "batch_size": 25,
+        "lr": 0.01,
+        "ema_decay": 0.9,
+        "schedule": "plateau",
+        "plateau_patience": 0,
+        "clip_norm": 1.0,
+        "class_balance": "sampling",
+        "seed": 5,
+    },
+    "engine": {"device": "cpu", "precision": "float32", "channels_last": False, "compile": False, "threads": 1},
+}
+
+
+def stateful(**changes: object) -> Recipe:
+    return Recipe.parse(STATEFUL, name="stateful").with_settings(changes)
+
+
+def essence(run: Run) -> dict[str, Any]:
+    """All that must not depend on how a run was interrupted: every tensor, and metrics without times."""
+    tensors = {
+        f"{path.name}:{name}": tensor.numpy().tobytes()
+        for path in sorted(run.folder.glob("*.safetensors"))
+        for name, tensor in load_file(path).items()
+    }
+    rows = [
+        {key: value for key, value in vars(row).items() if key not in ("time_seconds", "images_per_second")}
+        for row in run.history
+    ]
+    return {"tensors": tensors, "rows": rows, "best": run.status["best"], "status": run.status["status"]}
+
+
+class StopAfter(Silent):
+    """Presses Ctrl-C once a step has been reached."""
+
+    def __init__(self, step: int) -> None:
+        self.at = step
+
+    def step(self, news: StepNews) -> None:
+        if news.step >= self.at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def straight(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The run that was never interrupted."""
+    return train(stateful(), picture_folder, runs_dir=tmp_path_factory.mktemp("straight"))
+
+
+def test_a_run_folder_holds_what_it_promises(straight: Run, picture_folder: Path) -> None:
+    assert straight.name == "bars-stateful-1"
+    files = {path.name for path in straight.folder.iterdir()} - {".lock"}
+    assert files == {
+        "recipe.toml", "environment.json", "run.json", "metrics.csv", "metrics.jsonl", "curves.png",
+        "weights-best.safetensors", "weights-last.safetensors", "checkpoint.safetensors",
+    }  # fmt: skip
+    environment = straight.environment
+    assert environment["torch"] == torch.__version__
+    assert environment["data"]["sha256"] and environment["data"]["class_names"] == ["a", "b", "c"]
+    assert environment["data"]["train_images"] == 108 and environment["data"]["validation_images"] == 12
+    assert environment["seed"] == 5 and environment["threads"] == 1
+    assert environment["peak_memory_mb"] > 50 and environment["time_seconds"] > 0
+    assert straight.recipe.data.name == str(picture_folder)
+    assert straight.status["status"] == "finished" and straight.status["epochs"] == 4
+    assert (straight.folder / "metrics.csv").read_text().splitlines()[0].startswith("epoch,step,images_seen,lr")
+    assert len((straight.folder / "metrics.jsonl").read_text().splitlines()) == 4
+
+
+def test_the_network_learns(straight: Run) -> None:
+    first, last = straight.history[0], straight.history[-1]
+    assert last.train_loss < first.train_loss
+    assert last.images_seen == 4 * 108 and last.step == 4 * 5
+    assert straight.status["best"]["validation_accuracy"] > 0.6
+    assert straight.classifier().spec.class_names == ("a", "b", "c")
+
+
+def test_the_same_seed_gives_the_same_bits_another_seed_others(
+    straight: Run, picture_folder: Path, tmp_path: Path
+) -> None:
+    again = train(stateful(), picture_folder, runs_dir=tmp_path)
+    assert essence(again) == essence(straight)
+    other = train(stateful(**{"training.seed": 6}), picture_folder, runs_dir=tmp_path)
+    assert essence(other)["tensors"] != essence(straight)["tensors"]
+    assert (again.name, other.name) == ("bars-stateful-1", "bars-stateful-2")
+
+
+@pytest.mark.parametrize("step", [10, 15])
+def test_ctrl_c_stops_at_a_safe_point_and_resuming_ends_bit_equal(
+    step: int, straight: Run, picture_folder: Path, tmp_path: Path
+) -> None:
+    stopped = train(stateful(), picture_folder, runs_dir=tmp_path, reporter=StopAfter(step))
+    assert stopped.status["status"] == "interrupted" and stopped.status["step"] == step
+    resumed = resume(stopped)
+    assert essence(resumed) == essence(straight)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_within_an_epoch_and_resuming_ends_bit_equal(
+    straight: Run, picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glyphlab.training.loop._LOOK_EVERY_STEPS", 1)
+    stopped = train(stateful(), picture_folder, runs_dir=tmp_path, reporter=StopAfter(12))
+    assert stopped.status["step"] == 12 and stopped.status["epochs"] == 2
+    assert essence(resume(stopped)) == essence(straight)
+
+
+def test_extending_a_finished_run_equals_a_longer_run(straight: Run, picture_folder: Path, tmp_path: Path) -> None:
+    short = train(stateful(**{"training.epochs": 2}), picture_folder, runs_dir=tmp_path)
+    assert essence(resume(short, epochs=4)) == essence(straight)
+    assert short.recipe.training.epochs == 4
+
+
+_TRAIN = """
+import sys
+from glyphlab.training.recipe import Recipe
+from glyphlab.training.train import train
+train(Recipe.load(sys.argv[1]), sys.argv[2], runs_dir=sys.argv[3])
+"""
+
+
+def test_a_killed_run_resumes_bit_equal_and_leaves_no_half_file(
+    straight: Run, picture_folder: Path, tmp_path: Path
+) -> None:
+    """`benchmarks/kill_resume.py` does this at many random moments; here once, soon after the first checkpoint."""
+    recipe_file = tmp_path / "stateful.toml"
+    recipe_file.write_text(stateful(**{"training.epochs": 400}).to_toml())
+    command = [sys.executable, "-c", _TRAIN, str(recipe_file), str(picture_folder), str(tmp_path / "runs")]
+    process = subprocess.Popen(command)
+    folder = tmp_path / "runs" / "bars-stateful-1"
+    deadline = time.monotonic() + 60
+    while not (folder / "checkpoint.safetensors").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    killed = Run.open(folder)
+    assert killed.status["status"] == "running"
+    done = len(killed.history)
+    assert 1 <= done < 400
+    load_file(folder / "checkpoint.safetensors")
+    extended = resume(killed, epochs=done + 3)
+    whole = train(stateful(**{"training.epochs": done + 3}), picture_folder, runs_dir=tmp_path / "whole")
+    assert essence(extended) == essence(whole)
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(
+    straight: Run, picture_folder: Path, tmp_path: Path
+) -> None:
+    run = train(stateful(), picture_folder, runs_dir=tmp_path)
+    for name in ("checkpoint", "weights-best", "weights-last"):
+        (run.folder / f"{name}.safetensors").unlink()
+    with pytest.raises(RunError, match="holds no weights yet; continue it with: glyphlab train --resume"):
+        run.classifier()
+    assert essence(resume(run)) == essence(straight)
+
+
+def test_early_stopping(picture_folder: Path, tmp_path: Path) -> None:
+    changes = {"training.early_stopping_epochs": 1, "training.epochs": 50, "training.lr": 1e-9}
+    run = train(stateful(**changes), picture_folder, runs_dir=tmp_path)
+    assert run.status["status"].startswith("stopped early")
+    assert run.status["epochs"] < 50
+
+
+def test_a_time_budget_is_kept_and_the_schedule_ends_with_it(picture_folder: Path, tmp_path: Path) -> None:
+    changes = {"training.epochs": 100_000, "training.time_budget_seconds": 2.0, "training.schedule": "cosine",
+               "training.plateau_patience": None, "engine.channels_last": "auto"}  # fmt: skip
+    began = time.monotonic()
+    run = train(stateful(**changes), picture_folder, runs_dir=tmp_path)
+    assert time.monotonic() - began < 30
+    assert run.status["time_seconds"] < 4
+    assert run.status["status"] in ("finished", "time budget used up")
+    assert 0 < run.status["total_steps"] < 500_000
+
+
+def test_without_validation_images_the_last_weights_count(picture_folder: Path, tmp_path: Path) -> None:
+    changes = {"data.validation": 0, "training.schedule": "constant", "training.plateau_patience": None}
+    run = train(stateful(**changes), picture_folder, epochs=1, runs_dir=tmp_path)
+    assert run.status["best"] is None
+    assert run.weights_path.name == "weights-last.safetensors"
+    assert run.history[0].validation_accuracy is None
+
+
+def test_a_loss_gone_astray_stops_the_run_and_keeps_the_last_good_state(picture_folder: Path, tmp_path: Path) -> None:
+    run = train(stateful(), picture_folder, runs_dir=tmp_path)
+    good = (run.folder / "checkpoint.safetensors").read_bytes()
+    recipe_file = run.folder / "recipe.toml"
+    recipe_file.write_text(recipe_file.read_text().replace("lr = 0.01", "lr = 1e30").replace("clip_norm = 1.0\n", ""))
+    with pytest.raises(RunError, match=r"no longer finite at step \d+.*last good state is kept.*Lower training\.lr"):
+        resume(run, epochs=8)
+    assert (run.folder / "checkpoint.safetensors").read_bytes() == good
+    assert run.status["status"] == "failed"
+
+
+@pytest.mark.parametrize("key", ["class_balance", "drop_last"])
+def test_balancing_by_loss_and_dropping_the_rest_train(key: str, picture_folder: Path, tmp_path: Path) -> None:
+    value: object = {"class_balance": "loss", "drop_last": True}[key]
+    run = train(stateful(**{f"training.{key}": value}), picture_folder, epochs=1, runs_dir=tmp_path)
+    assert run.history[0].images_seen == (100 if key == "drop_last" else 108)
+
+
+def test_a_rest_of_one_image_is_left_out(picture_folder: Path, tmp_path: Path) -> None:
+    run = train(stateful(**{"training.batch_size": 107}), picture_folder, epochs=1, runs_dir=tmp_path)
+    assert (run.history[0].step, run.history[0].images_seen) == (1, 107)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda run: None, r"has already finished its 4 epochs; extend it with --epochs 8"),
+        (
+            lambda run: (run.folder / "checkpoint.safetensors").write_bytes(b"\x10\x00\x00"),
+            "is not a whole checkpoint",
+        ),
+        (
+            lambda run: os.truncate(run.folder / "checkpoint.safetensors", 5_000),
+            "is not a whole checkpoint",
+        ),
+        (
+            lambda run: _rewrite(run.folder / "checkpoint.safetensors", "glyphlab-checkpoint-9"),
+            r"written by another version \(format 'glyphlab-checkpoint-9', this one reads 'glyphlab-checkpoint-1'\)",
+        ),
+        (
+            lambda run: _replace(run.folder / "recipe.toml", "hidden = 16", "hidden = 17"),
+            "does not belong to this run's recipe or is damaged",
+        ),
+        (lambda run: _replace(run.folder / "environment.json", '"sha256": "', '"sha256": "0'), "has changed since"),
+    ],
+)
+def test_what_cannot_be_resumed(
+    spoil: Callable[[Run], object], message: str, picture_folder: Path, tmp_path: Path
+) -> None:
+    run = train(stateful(), picture_folder, runs_dir=tmp_path)
+    spoil(run)
+    extended = None if "finished" in message else 9
+    with pytest.raises(RunError, match=message):
+        resume(run, epochs=extended)
+
+
+def _rewrite(path: Path, format_name: str) -> None:
+    from safetensors.torch import save_file
+
+    save_file(load_file(path), path, metadata={"format": format_name, "state": "{}"})
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_resume_with_another_recipe_names_the_difference(straight: Run) -> None:
+    asked = compose(straight.recipe, settings={"training.lr": 0.5})
+    with pytest.raises(RunError, match=r"another recipe \(training\.lr is 0\.01 there, 0\.5 here\)"):
+        resume(straight, epochs=9, recipe=asked)
+
+
+def test_two_processes_cannot_train_in_one_folder(straight: Run) -> None:
+    with straight.locked(), pytest.raises(RunError, match="another process is training in"):
+        resume(straight.folder, epochs=9)
+
+
+def test_opening_what_is_no_run(tmp_path: Path, straight: Run) -> None:
+    with pytest.raises(RunError, match="is not a run folder"):
+        Run.open(tmp_path)
+    with pytest.raises(RunError, match="no run 'nothing'; there are no runs in"):
+        Run.open("nothing", tmp_path)
+    with pytest.raises(RunError, match="no run 'bars-statefull-1'; did you mean 'bars-stateful-1'"):
+        Run.open("bars-statefull-1", straight.folder.parent)
+    assert Run.open("bars-stateful-1", straight.folder.parent).folder == straight.folder
+
+
+def test_read_only_and_impossible_places(picture_folder: Path, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("not a folder")
+    with pytest.raises(RunError, match=r"cannot write .*file"):
+        train(stateful(), picture_folder, runs_dir=in_the_way)
+    assert in_the_way.read_text() == "not a folder"
+
+
+def test_a_device_that_is_not_there(picture_folder: Path, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    with pytest.raises(RecipeError, match=r"engine\.device is 'cuda', but this machine and torch offer only: cpu"):
+        train(stateful(**{"engine.device": "cuda"}), picture_folder, runs_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_class_only(picture_folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(picture_folder / "train" / "a", tmp_path / "lonely" / "a")
+    with pytest.raises(DataError, match="one class"):
+        train(stateful(), tmp_path / "lonely", runs_dir=tmp_path / "runs")
+
+
+def test_a_damaged_status_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(RunError, match=r"cannot read .*run\.json"):
+        _ = Run(tmp_path).status
+
+
+def test_metrics_are_json_rows(straight: Run) -> None:
+    rows = [json.loads(line) for line in (straight.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [EpochMetrics(**row) for row in rows] == straight.history
