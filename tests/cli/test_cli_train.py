@@ -20,7 +20,17 @@ FAST = ["--set", "network.width=4", "--set", "engine.precision=float32", "--set"
 def run_folder(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small finished run, made by the command itself."""
     runs = tmp_path_factory.mktemp("runs")
-    command = [sys.executable, "-m", "glyphlab", "train", str(picture_folder), "--epochs", "16", "--runs-dir", str(runs)]
+    command = [
+        sys.executable,
+        "-m",
+        "glyphlab",
+        "train",
+        str(picture_folder),
+        "--epochs",
+        "16",
+        "--runs-dir",
+        str(runs),
+    ]
     done = subprocess.run([*command, *FAST], capture_output=True, text=True, check=True)
     assert "epoch 16/16: loss" in done.stderr and "engine: cpu" in done.stderr
     assert "bars-glyphnet-1: finished, 16 epochs" in done.stdout

@@ -89,7 +89,7 @@ def test_a_validation_folder_is_not_ignored_in_silence(parted: Path, write_pictu
 
 
 def test_folders_that_are_no_data_set(tmp_path: Path, picture_folder: Path, write_picture: Write) -> None:
-    with pytest.raises(DataError, match="cannot read the folder .*missing"):
+    with pytest.raises(DataError, match=r"cannot read the folder .*missing"):
         list_folder(tmp_path / "missing")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty: no class folders \(found none\)"):

@@ -9,7 +9,7 @@ from glyphlab.networks import registry
 def test_width_and_depth_shape_the_stages() -> None:
     network = registry.create("glyphnet", (1, 28, 28), 10, width=8, depth=3)
     widths = [layer.out_channels for layer in network.modules() if isinstance(layer, nn.Conv2d)]
-    assert widths == [8, 16, 16, 16, 32, 32, 32]
+    assert widths == [8, 16, 32, 32, 32]
 
 
 def test_one_network_takes_images_of_any_size() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
+from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -76,7 +76,7 @@ def list_sets(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         }[there.state]
         counts = (f"{len(source.class_names)}", f"{source.train_count:,}", f"{source.test_count:,}")
         rows.append((name, *counts, state, source.title))
-    _print_table(("name", "classes", "train", "test", "where", "what"), rows, right=(1, 2, 3))
+    print_table(("name", "classes", "train", "test", "where", "what"), rows, right=(1, 2, 3))
     stdout().print(f"\ndata directory: {where}", markup=False)
 
 
@@ -150,7 +150,7 @@ def show_set(
         )
         return
     rows = [(glyphs.split, *_row(glyphs)) for glyphs in sets]
-    _print_table(("split", "images", "image", "classes", "smallest class", "largest class"), rows, right=(1, 3))
+    print_table(("split", "images", "image", "classes", "smallest class", "largest class"), rows, right=(1, 3))
     lines = [f"{glyphs.split}: {glyphs.remark}" for glyphs in sets if glyphs.remark]
     remarks = [sets[0].remark] if sets[0].remark == sets[1].remark else lines
     for line in (*filter(None, remarks), f"pictures: {sheet}, {chart}"):
@@ -229,17 +229,6 @@ def _row(glyphs: GlyphSet) -> tuple[str, ...]:
     )
     form = f"{height}x{width} {'grey' if channels == 1 else 'RGB'}"
     return (f"{len(glyphs):,}", form, f"{len(glyphs.class_names)}", smallest, largest)
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> None:
-    """Columns as wide as their content, so that nothing is cut in a pipe; numbers at the right."""
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    for number, row in enumerate((header, *rows)):
-        cells = (
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        stdout().print("  ".join(cells).rstrip(), style="bold" if number == 0 else None, markup=False)
 
 
 def _size(size_bytes: int) -> str:

@@ -5,7 +5,6 @@ Only typer is imported here; each command imports what it needs when it runs, so
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -74,10 +73,4 @@ def main(argv: list[str] | None = None) -> NoReturn:
         fail(
             f"this command needs {error.name}, which is not installed; install it with: pip install 'glyphlab[{extra}]'"
         )
-    except KeyboardInterrupt:
-        sys.stderr.write("\nstopped\n")
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     sys.exit(0)

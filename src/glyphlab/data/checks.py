@@ -190,9 +190,10 @@ def _equal_images(sets: Sequence[GlyphSet], blank: Sequence[NDArray[np.bool_]]) 
                 duplicates[which[index]].append(f"{id_of(first)} = {id_of(int(index))}")
             elif which[index] != which[group[0]]:
                 leaks.append(f"{id_of(int(group[0]))} = {id_of(int(index))}")
-        labels, firsts = np.unique(targets[group], return_index=True)
-        if len(labels) > 1:
-            contradictions.append(" = ".join(id_of(int(group[first]), with_class=True) for first in firsts))
+        _, firsts = np.unique(targets[group], return_index=True)
+        if len(firsts) > 1:
+            names = [id_of(int(group[first]), with_class=True) for first in sorted(firsts)]
+            contradictions.append(" = ".join(names))
     return _report_equal(sets, leaks, contradictions, duplicates)
 
 

@@ -67,7 +67,8 @@ def _readable(path: Path) -> Iterator[None]:
         except OSError as error:
             raise ImageError(error.strerror or str(error)) from error
         except Exception as error:  # Pillow's decoders raise anything at all on damaged bytes
-            raise ImageError(f"damaged ({type(error).__name__}: {error})") from error
+            reason = " ".join(f"{type(error).__name__}: {error}".split())  # of one line
+            raise ImageError(f"damaged ({reason})") from error
 
 
 def picture_size(path: Path) -> tuple[int, int]:

@@ -8,6 +8,7 @@ inside an archive is ever used.
 
 from __future__ import annotations
 
+import gzip
 import logging
 import shutil
 import tarfile
@@ -123,7 +124,7 @@ def unpack(archive: Path, folder: Path, members: list[str]) -> list[str]:
                 ):
                     shutil.copyfileobj(stream, out, _CHUNK_BYTES)
                 taken.append(name)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(f"{archive}: damaged archive ({error}); delete it and fetch it again") from error
     return taken
 
@@ -135,7 +136,7 @@ def _entries(archive: Path) -> Iterator[Iterator[tuple[str, Callable[[], IO[byte
         with zipfile.ZipFile(archive) as zipped:
             yield ((info.filename, _opener(zipped, info)) for info in zipped.infolist() if not info.is_dir())
     else:
-        with tarfile.open(archive, "r:*") as tar:
+        with tarfile.open(archive, "r:gz") as tar:
             yield ((entry.name, _tar_opener(tar, entry)) for entry in tar if entry.isreg())
 
 

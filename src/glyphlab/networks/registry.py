@@ -55,15 +55,15 @@ _ACTIVATION = ChoiceOption("relu", "activation function", choices=ACTIVATIONS)
 
 _NETWORKS: dict[str, _Network] = {
     "glyphnet": _Network(
-        "our default: five 3x3 convolutions with batch norm, global max pooling; small, fast and accurate",
+        "our default: four convolutions with batch norm, global max pooling; small, fast and accurate",
         "glyphnet:glyphnet",
         {
-            "width": IntOption(32, "feature maps of the stem; the stages have 2 and 4 times as many", low=1, high=512),
-            "depth": IntOption(2, "convolutions in each of the two stages", low=1, high=8),
+            "width": IntOption(32, "feature maps of the stem; what follows has 2 and 4 times as many", low=1, high=512),
+            "depth": IntOption(2, "convolutions behind the pooling", low=1, high=8),
             "dropout": _dropout(0.0, "before the output"),
             "activation": _ACTIVATION,
         },
-        lambda options: 4,
+        lambda options: 3,
     ),
     "mnist-net": _Network(
         "two 5x5 convolutions and two linear layers, the classic small network for digits",

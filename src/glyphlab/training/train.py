@@ -30,8 +30,8 @@ from glyphlab.training.seeds import Purpose, derived_seed
 
 DEFAULT_RECIPE = "glyphnet"
 # "auto" epochs: about so many images are seen in all, within these bounds.
-_AUTO_IMAGES = 600_000
-_AUTO_EPOCHS = (8, 60)
+_AUTO_IMAGES = 430_000
+_AUTO_EPOCHS = (8, 40)
 # A plan for a time budget leaves this part of it for validation, files and a machine that slows down.
 _BUDGET_RESERVE = 0.15
 
