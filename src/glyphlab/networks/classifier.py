@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from glyphlab.errors import ModelError
-from glyphlab.files import whole_file
+from glyphlab.files import write_bytes
 from glyphlab.networks import registry
 
 _FORMAT = "glyphlab-weights-1"
@@ -115,8 +115,7 @@ def predict(classifier: Classifier, images: Tensor, indices: Tensor | None = Non
 def save_weights(classifier: Classifier, path: Path) -> None:
     """Write a .safetensors file that describes its own network."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in classifier.state_dict().items()}
-    with whole_file(path) as temporary:
-        save_file(tensors, temporary, metadata={"format": _FORMAT, "classifier": classifier.spec.to_json()})
+    write_bytes(path, save(tensors, metadata={"format": _FORMAT, "classifier": classifier.spec.to_json()}))
 
 
 def load_weights(path: Path) -> Classifier:

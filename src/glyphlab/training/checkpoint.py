@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from glyphlab.errors import RunError
-from glyphlab.files import whole_file
+from glyphlab.files import write_bytes
 from glyphlab.networks.classifier import Classifier
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.schedule import Plateau
@@ -84,8 +84,7 @@ def save_checkpoint(state: TrainingState, path: Path) -> None:
         "time_seconds": state.time_seconds,
     }
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with whole_file(path) as temporary:
-        save_file(whole, temporary, metadata={"format": FORMAT, "state": json.dumps(facts)})
+    write_bytes(path, save(whole, metadata={"format": FORMAT, "state": json.dumps(facts)}))
 
 
 def load_checkpoint(state: TrainingState, path: Path) -> None:

@@ -39,6 +39,12 @@ class Engine:
     compile: bool = False
     threads: int = 1
 
+    def activate(self) -> None:
+        """Set the number of threads, and on CUDA the repeatable kernels, for this process."""
+        torch.set_num_threads(self.threads)
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+
     def settings(self) -> EngineSettings:
         """The same as a recipe section, so that a run records what it used."""
         return EngineSettings.model_validate(asdict(self))
@@ -100,7 +106,7 @@ def settle(
     Returns the engine and the timings behind the choice. Raises `RecipeError` for a device this machine lacks.
     """
     base = Engine(device=_device(settings.device), threads=_threads(settings.threads))
-    torch.set_num_threads(base.threads)
+    base.activate()
     timings: dict[Engine, Timing] = {}
 
     def measure(engine: Engine) -> float:

@@ -105,7 +105,7 @@ def resume(
         if glyphs.digest() != facts["data"]["sha256"]:
             raise RunError(f"{run.folder}: the data '{recorded.data.name}' has changed since the run began; train anew")
         engine = Engine(**recorded.engine.model_dump())
-        torch.set_num_threads(engine.threads)
+        engine.activate()
         job = _job(recorded, engine, glyphs, parts)
         state = _new_state(job, _new_classifier(recorded, glyphs, parts), _epochs(recorded, 0) * job.steps_per_epoch)
         if run.checkpoint_path.exists():

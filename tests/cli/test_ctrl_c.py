@@ -1,0 +1,32 @@
+"""Ctrl-C in a real process: everything is kept, the exit code says so, and the run goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_keeps_everything_and_resume_goes_on(picture_folder: Path, tmp_path: Path) -> None:
+    glyphlab = [sys.executable, "-m", "glyphlab", "train", "--runs-dir", str(tmp_path)]
+    fast = ["--set=engine.precision=float32", "--set=engine.channels_last=false", "--set=network.width=4"]
+    process = subprocess.Popen([*glyphlab, str(picture_folder), "--epochs", "100000", *fast], stderr=subprocess.PIPE)
+    folder = tmp_path / "bars-glyphnet-1"
+    deadline = time.monotonic() + 90
+    while not (folder / "checkpoint.safetensors").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"glyphlab train --resume {folder}" in said.decode()
+    status = json.loads((folder / "run.json").read_text())
+    assert status["status"] == "interrupted" and status["epochs"] >= 1
+    assert (folder / "curves.png").exists()
+    assert not list(folder.glob(".writing-*"))
