@@ -15,11 +15,11 @@ SOURCE = Path(glyphlab.__file__).parent
 MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
-    "data": {"errors", "files"},
     "imaging": {"errors", "files"},
+    "data": {"errors", "files", "imaging"},
     "networks": {"errors", "files", "data", "imaging"},
     "training": {"errors", "files", "data", "imaging", "networks"},
-    "evaluation": {"errors", "files", "data", "imaging", "networks", "training"},
+    "evaluation": {"errors", "files", "data", "imaging", "networks", "training", "recognition"},
     "recognition": {"errors", "files", "imaging"},
     "web": {"errors", "files", "imaging", "recognition"},
     "cli": {"errors", "files", "data", "imaging", "networks", "training", "evaluation", "recognition", "web"},

@@ -95,7 +95,9 @@ def test_folders_that_are_no_data_set(tmp_path: Path, picture_folder: Path, writ
     with pytest.raises(DataError, match=r"empty: no class folders \(found none\)"):
         list_folder(tmp_path / "empty")
     write_picture(tmp_path / "loose" / "0.png")
-    with pytest.raises(DataError, match=r"no class folders \(found 1 loose pictures\); expected one folder a class"):
+    with pytest.raises(
+        DataError, match=r"no class folders \(1 pictures lie loose in it\); expected one folder a class"
+    ):
         list_folder(tmp_path / "loose")
     write_picture(tmp_path / "single" / "a" / "0.png")
     with pytest.raises(DataError, match=r"single: only one class \('a'\); expected at least two"):

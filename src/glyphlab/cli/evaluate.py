@@ -10,6 +10,14 @@ import typer
 from glyphlab.cli.console import AsJson, DataDir, print_json, stdout
 
 
+EXAMPLES = """[bold]Examples[/]
+
+glyphlab evaluate runs/mnist-glyphnet-1 --examples 10
+
+glyphlab evaluate mnist-glyphnet-1 --data my-digits/  (other images of the same classes)
+"""
+
+
 def evaluate(
     run: Annotated[str, typer.Argument(help="A run folder, or its name within --runs-dir.")],
     data: Annotated[
@@ -27,11 +35,8 @@ def evaluate(
 ) -> None:
     """Judge a run on its test images and write tables and pictures into its folder.
 
-    Writes summary.json, predictions.csv, classes.csv, confusion.csv, confusion.png, confusion-normalised.png and
-    mistakes.png to RUN/evaluation.
-
-    Examples:  glyphlab evaluate runs/mnist-glyphnet-1 --examples 10;
-    glyphlab evaluate mnist-glyphnet-1 --data my-digits/
+    Writes summary.json, predictions.csv, classes.csv, confusion.csv,
+    confusion.png, confusion-normalised.png and mistakes.png to RUN/evaluation.
     """
     from rich.markup import escape
 

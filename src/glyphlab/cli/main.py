@@ -37,8 +37,8 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(networks.app, name="networks")
 app.add_typer(recipes.app, name="recipes")
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
+app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 
 
 def _print_version(wanted: bool) -> None:

@@ -15,7 +15,11 @@ from glyphlab.errors import RecipeError
 if TYPE_CHECKING:
     from glyphlab.networks.describe import LayerRow
 
-app = typer.Typer(help="List the networks; show one layer by layer.", invoke_without_command=True)
+app = typer.Typer(
+    help="List the networks; show one layer by layer.",
+    epilog="Example: glyphlab networks show balanced-arch2 --set hidden=300 --classes 47",
+    invoke_without_command=True,
+)
 
 _LISTED_SHAPE, _LISTED_CLASSES = (1, 28, 28), 10
 

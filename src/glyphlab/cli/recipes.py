@@ -8,15 +8,16 @@ import typer
 
 from glyphlab.cli.console import AsJson, print_json, print_table
 
-app = typer.Typer(help="List the recipes that come with Glyphlab, or show one.", invoke_without_command=True)
+app = typer.Typer(
+    help="List the recipes that come with Glyphlab, or show one.",
+    epilog="Example: glyphlab recipes show mnist-net > mine.toml, change it, then glyphlab train --recipe mine.toml",
+    invoke_without_command=True,
+)
 
 
 @app.callback()
 def listing(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the recipes that come with Glyphlab, or show one.
-
-    Example:  glyphlab recipes show mnist-net > mine.toml, change it, then glyphlab train --recipe mine.toml
-    """
+    """List the recipes that come with Glyphlab, or show one."""
     if context.invoked_subcommand is not None:
         return
     from glyphlab.training.recipe import Recipe, shipped

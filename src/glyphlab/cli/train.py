@@ -15,16 +15,21 @@ if TYPE_CHECKING:
     from glyphlab.evaluation.result import Evaluation
     from glyphlab.training.run import Run
 
-_EXAMPLES = """
-Examples:
+EXAMPLES = """[bold]Examples[/]
 
-  glyphlab train digits                              no download needed
-  glyphlab train mnist                               the default recipe, glyphnet
-  glyphlab train letters-photos/                     a folder with a folder of pictures a class
-  glyphlab train --recipe mnist-net --epochs 2       a recipe with its own data
-  glyphlab train mnist --set training.lr=0.01 --set network.width=64
-  glyphlab train --resume runs/mnist-glyphnet-1      continue after Ctrl-C, a crash or a power cut
-  glyphlab train --resume runs/mnist-glyphnet-1 --epochs 20
+glyphlab train digits  (no download needed)
+
+glyphlab train mnist  (the default recipe, glyphnet)
+
+glyphlab train letters-photos/  (a folder with a folder of pictures a class)
+
+glyphlab train --recipe mnist-net --epochs 2  (a recipe with its own data)
+
+glyphlab train mnist --set training.lr=0.01 --set network.width=64
+
+glyphlab train --resume runs/mnist-glyphnet-1  (continue after Ctrl-C, a crash or a power cut)
+
+glyphlab train --resume runs/mnist-glyphnet-1 --epochs 20  (make a finished run longer)
 """
 
 
@@ -33,7 +38,7 @@ def train(
         str | None,
         typer.Argument(
             help="A known data set, a folder of pictures or a CSV file (default: the recipe's).",
-            metavar="[DATA]",
+            metavar="DATA",
         ),
     ] = None,
     recipe: Annotated[
@@ -59,8 +64,10 @@ def train(
 ) -> None:
     """Train a network and judge it on images it has never seen.
 
-    Everything goes to a new folder runs/<data>-<recipe>-<n>: recipe, environment, metrics, curves, weights,
-    evaluation. Ctrl-C stops after the present step and keeps everything.
+    Everything goes to a new folder runs/<data>-<recipe>-<n>: recipe,
+    environment, metrics, curves, weights, evaluation.
+
+    Ctrl-C stops after the present step and keeps everything.
     """
     from glyphlab.cli.progress import reporter_for
     from glyphlab.evaluation.evaluate import evaluate as judge

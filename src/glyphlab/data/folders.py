@@ -148,7 +148,7 @@ def _list_classes(folder: Path) -> tuple[tuple[str, ...], Part]:
     class_folders = _subfolders(folder)
     if not class_folders:
         loose = len(_pictures(folder))
-        found = f"found {loose} loose pictures" if loose else "found none"
+        found = f"{loose} pictures lie loose in it" if loose else "found none"
         raise DataError(f"{folder}: no class folders ({found}); expected one folder a class, named by the class")
     if len(class_folders) == 1:
         raise DataError(

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.sources import names
 from glyphlab.errors import RunError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
 from glyphlab.training.checkpoint import TrainingState, load_checkpoint
@@ -138,7 +139,11 @@ def compose(
         changes["data.name"] = str(data)
     if epochs is not None:
         changes["training.epochs"] = epochs
-    return chosen.with_settings(changes) if changes else chosen
+    chosen = chosen.with_settings(changes) if changes else chosen
+    path = Path(chosen.data.name).expanduser()
+    if chosen.data.name not in names() and path.exists() and not path.is_absolute():
+        chosen = chosen.with_settings({"data.name": str(path.resolve())})
+    return chosen
 
 
 class StopSignal:
