@@ -19,7 +19,7 @@ def test_ctrl_c_keeps_everything_and_resume_goes_on(picture_folder: Path, tmp_pa
     process = subprocess.Popen([*glyphlab, str(picture_folder), "--epochs", "100000", *fast], stderr=subprocess.PIPE)
     folder = tmp_path / "bars-glyphnet-1"
     deadline = time.monotonic() + 90
-    while not (folder / "checkpoint.safetensors").exists():
+    while not (folder / "metrics.jsonl").exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)

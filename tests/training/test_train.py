@@ -155,20 +155,20 @@ train(Recipe.load(sys.argv[1]), sys.argv[2], runs_dir=sys.argv[3])
 def test_a_killed_run_resumes_bit_equal_and_leaves_no_half_file(
     straight: Run, picture_folder: Path, tmp_path: Path
 ) -> None:
-    """`benchmarks/kill_resume.py` does this at many random moments; here once, soon after the first checkpoint."""
+    """`benchmarks/kill_resume.py` does this at many random moments; here once, soon after the first epoch."""
     recipe_file = tmp_path / "stateful.toml"
     recipe_file.write_text(stateful(**{"training.epochs": 400}).to_toml())
     command = [sys.executable, "-c", _TRAIN, str(recipe_file), str(picture_folder), str(tmp_path / "runs")]
     process = subprocess.Popen(command)
     folder = tmp_path / "runs" / "bars-stateful-1"
     deadline = time.monotonic() + 60
-    while not (folder / "checkpoint.safetensors").exists():
+    while not (folder / "metrics.jsonl").exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     process.kill()
     process.wait()
     killed = Run.open(folder)
-    assert killed.status["status"] == "running"
+    assert killed.status["status"] in ("started", "running")
     done = len(killed.history)
     assert 1 <= done < 400
     load_file(folder / "checkpoint.safetensors")
@@ -177,9 +177,7 @@ def test_a_killed_run_resumes_bit_equal_and_leaves_no_half_file(
     assert essence(extended) == essence(whole)
 
 
-def test_a_run_killed_before_its_first_checkpoint_begins_again(
-    straight: Run, picture_folder: Path, tmp_path: Path
-) -> None:
+def test_a_run_killed_before_its_first_step_begins_again(straight: Run, picture_folder: Path, tmp_path: Path) -> None:
     run = train(stateful(), picture_folder, runs_dir=tmp_path)
     for name in ("checkpoint", "weights-best", "weights-last"):
         (run.folder / f"{name}.safetensors").unlink()
@@ -204,7 +202,7 @@ def test_early_stopping(picture_folder: Path, tmp_path: Path) -> None:
 
 def test_a_time_budget_is_kept_and_the_schedule_ends_with_it(picture_folder: Path, tmp_path: Path) -> None:
     changes = {"training.epochs": 100_000, "training.time_budget_seconds": 2.0, "training.schedule": "cosine",
-               "training.plateau_patience": None, "engine.channels_last": "auto"}  # fmt: skip
+               "training.plateau_patience": None, }  # fmt: skip
     began = time.monotonic()
     run = train(stateful(**changes), picture_folder, runs_dir=tmp_path)
     assert time.monotonic() - began < 30

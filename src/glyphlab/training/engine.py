@@ -126,7 +126,8 @@ def settle(
     ]
     candidates = [replace(engine, compile=settings.compile is True) for engine in candidates]
     best, best_rate = candidates[0], 0.0
-    if len(candidates) > 1 or settings.compile == "auto":
+    # A time budget is planned with the measured speed, even where there is nothing to choose.
+    if len(candidates) > 1 or settings.compile == "auto" or training.time_budget_seconds is not None:
         for engine in candidates * _ROUNDS:
             measure(engine)
         for engine in candidates:

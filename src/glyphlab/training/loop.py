@@ -218,10 +218,10 @@ def _require_finite(state: TrainingState, job: Job, run: Run) -> None:
     """Stop before anything spoilt is saved; the last checkpoint stays as it is."""
     if bool(torch.isfinite(state.sums).all()) and state.is_finite():
         return
-    kept = "its last good state is kept" if run.checkpoint_path.exists() else "nothing was saved yet"
     raise RunError(
         f"the loss is no longer finite at step {state.step:,} (epoch {(state.step - 1) // job.steps_per_epoch + 1}); "
-        f"{kept} in {run.folder}. Lower training.lr (now {job.recipe.training.lr:g}) or set training.clip_norm = 1.0"
+        f"the last good state is kept in {run.folder}. "
+        f"Lower training.lr (now {job.recipe.training.lr:g}) or set training.clip_norm = 1.0"
     )
 
 

@@ -17,7 +17,7 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import names
 from glyphlab.errors import RunError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
-from glyphlab.training.checkpoint import TrainingState, load_checkpoint
+from glyphlab.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from glyphlab.training.engine import Engine, Timing, settle
 from glyphlab.training.environment import describe_environment, peak_memory_mb
 from glyphlab.training.images import Parts, data_facts, load_images, normalisation
@@ -73,8 +73,9 @@ def train(
     run = Run.create(Path(runs_dir), glyphs.name, recorded, facts)
     with run.locked():
         job = _job(recorded, engine, glyphs, parts)
-        total_steps = _planned_steps(job, timings)
-        _sitting(job, _new_state(job, classifier, total_steps), run, reporter)
+        state = _new_state(job, classifier, _planned_steps(job, timings))
+        save_checkpoint(state, run.checkpoint_path)
+        _sitting(job, state, run, reporter)
     return run
 
 
