@@ -24,9 +24,7 @@ def test_there_are_commands_to_check() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_shown_is_an_option_of_that_command(command: str, cli: Callable[..., Any]) -> None:
     words = shlex.split(command.split(">")[0])[1:]
-    group = words[:2] if words[0] in ("data", "networks") and len(words) > 1 else words[:1]
-    if words[:2] == ["recipes", "show"]:
-        group = words[:2]
+    group = words[:2] if words[0] in ("data", "networks", "recipes") and len(words) > 1 else words[:1]
     shown = cli(*group, "--help")
     assert shown.code == 0, shown.err
     for option in (word for word in words if word.startswith("--")):

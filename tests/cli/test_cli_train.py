@@ -135,6 +135,13 @@ def test_recipes_are_listed_and_shown(cli: Callable[..., Any]) -> None:
     assert "momentum = 0.5" in shown.out and "[engine]" in shown.out
 
 
+def test_every_setting_is_explained(cli: Callable[..., Any]) -> None:
+    rows = json.loads(cli("recipes", "settings", "--json").out)
+    assert {"training.lr", "augment.elastic", "data.name", "engine.precision"} <= {row["setting"] for row in rows}
+    assert all(row["meaning"] for row in rows)
+    assert "training.plateau_patience" in cli("recipes", "settings").out
+
+
 def test_help_is_there_for_every_command_and_quick() -> None:
     best = 9.0
     for _ in range(3):

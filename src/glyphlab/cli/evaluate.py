@@ -9,7 +9,6 @@ import typer
 
 from glyphlab.cli.console import AsJson, DataDir, print_json, stdout
 
-
 EXAMPLES = """[bold]Examples[/]
 
 glyphlab evaluate runs/mnist-glyphnet-1 --examples 10

@@ -31,6 +31,19 @@ def listing(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def settings(as_json: AsJson = False) -> None:
+    """List every setting of a recipe with its default and what it means."""
+    from glyphlab.training.recipe import settings_reference
+
+    rows = settings_reference()
+    if as_json:
+        print_json([{"setting": name, "default": default, "meaning": meaning} for name, default, meaning in rows])
+        return
+    print_table(("setting", "default", "meaning"), rows)
+    typer.echo("\nThe options of a network, [network] in a recipe: glyphlab networks show NAME")
+
+
+@app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A recipe's name, or a .toml file.")], as_json: AsJson = False
 ) -> None:

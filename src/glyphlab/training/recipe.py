@@ -44,7 +44,7 @@ class DataSettings(Section):
     mean: float | None = Field(None, ge=0, le=1, description="subtracted from pixels in 0..1; default: the data's own")
     std: float | None = Field(None, gt=0, description="pixels are divided by it; default: the data's own")
     size: int | None = Field(None, ge=8, le=512, description="pictures are fitted into size x size pixels")
-    channels: Literal["auto", "grey", "rgb"] = "auto"
+    channels: Literal["auto", "grey", "rgb"] = Field("auto", description="auto: grey where the pictures are")
     invert: bool = Field(False, description="turn dark-on-light pictures into light-on-dark ones")
     skip_bad: bool = Field(False, description="go on without pictures that cannot be read")
 
@@ -56,9 +56,9 @@ class DataSettings(Section):
 class AugmentSettings(Section):
     """How training images are varied, each with parameters of its own. Ranges are symmetric about "unchanged"."""
 
-    rotation_degrees: float = Field(0.0, ge=0, le=180)
+    rotation_degrees: float = Field(0.0, ge=0, le=180, description="15: between -15 and 15 degrees")
     scale: float = Field(0.0, ge=0, lt=1, description="0.1: between 0.9 and 1.1 times the size")
-    shear_degrees: float = Field(0.0, ge=0, le=45)
+    shear_degrees: float = Field(0.0, ge=0, le=45, description="slant, as of italics")
     shift: float = Field(0.0, ge=0, le=1, description="share of the image's side, in both directions")
     elastic: float = Field(0.0, ge=0, le=1, description="standard deviation of the displacement, as share of the side")
     elastic_cells: int = Field(4, ge=2, le=16, description="elastic noise: knots along a side; fewer is smoother")
@@ -66,7 +66,7 @@ class AugmentSettings(Section):
     brightness: float = Field(0.0, ge=0, le=1, description="0.1: 0.9 to 1.1 times as bright")
     contrast: float = Field(0.0, ge=0, le=1, description="0.1: 0.9 to 1.1 times the contrast")
     flip_horizontal: float = Field(0.0, ge=0, le=1, description="probability; mirrored letters are other letters")
-    padding: Literal["zeros", "border"] = "zeros"
+    padding: Literal["zeros", "border"] = Field("zeros", description="what moves in from outside: black, or the edge")
 
     def contradictions(self) -> Iterator[str]:
         if "elastic_cells" in self.model_fields_set and not self.elastic:
@@ -94,7 +94,7 @@ class NetworkSettings(Section):
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
-    name: str = "glyphnet"
+    name: str = Field("glyphnet", description="one that glyphlab networks lists; other keys are its options")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -109,26 +109,30 @@ class TrainingSettings(Section):
     """Optimiser, schedule, length and seed."""
 
     epochs: int | Literal["auto"] = Field("auto", description="'auto': more for small sets, fewer for large ones")
-    batch_size: int = Field(128, ge=1)
+    batch_size: int = Field(128, ge=1, description="images a step")
     drop_last: bool = Field(False, description="leave out an epoch's last, incomplete batch")
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    lr: float = Field(1e-3, gt=0)
+    optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="how gradients become steps")
+    lr: float = Field(1e-3, gt=0, description="learning rate, before schedule and warm-up")
     momentum: float | None = Field(None, ge=0, lt=1, description="SGD only; default 0.9")
     nesterov: bool | None = Field(None, description="SGD only; default false")
     weight_decay: float = Field(0.0, ge=0, description="on weights, never on biases and batch-norm")
-    schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = "constant"
+    schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = Field(
+        "constant", description="how the learning rate changes; plateau: lowered when validation loss stalls"
+    )
     warmup_epochs: float = Field(0.0, ge=0, description="linear rise of the learning rate")
     final_lr_ratio: float | None = Field(None, ge=0, le=1, description="cosine, one-cycle: the end; default 0")
     peak_at: float | None = Field(None, gt=0, lt=1, description="one-cycle: where the peak lies; default 0.3")
     plateau_factor: float | None = Field(None, gt=0, lt=1, description="plateau: lr is multiplied by it; default 0.1")
     plateau_patience: int | None = Field(None, ge=0, description="plateau: epochs without progress; default 3")
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    class_balance: Literal["none", "loss", "sampling"] = "none"
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
+    class_balance: Literal["none", "loss", "sampling"] = Field(
+        "none", description="rare classes count more in the loss, or are drawn more often"
+    )
     ema_decay: float | None = Field(None, gt=0, lt=1, description="average the weights over about 1/(1-decay) steps")
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
     early_stopping_epochs: int | None = Field(None, ge=1, description="stop after so many epochs without progress")
     time_budget_seconds: float | None = Field(None, gt=0, description="plan for, and stop at, this time")
-    seed: int = Field(1, ge=0, lt=2**63)
+    seed: int = Field(1, ge=0, lt=2**63, description="all randomness follows from it")
 
     # Each of these settings acts only beside the given value of another one.
     ONLY_WITH: ClassVar[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -157,11 +161,11 @@ class TrainingSettings(Section):
 class EngineSettings(Section):
     """How the work is done. What is 'auto' is settled by a short timed probe and recorded in the run."""
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    precision: Literal["auto", "float32", "bf16"] = "auto"
-    channels_last: Literal["auto"] | bool = "auto"
-    compile: Literal["auto"] | bool = "auto"
-    threads: int | Literal["auto"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: a GPU where there is one")
+    precision: Literal["auto", "float32", "bf16"] = Field("auto", description="of the network's arithmetic")
+    channels_last: Literal["auto"] | bool = Field("auto", description="memory order of images and feature maps")
+    compile: Literal["auto"] | bool = Field("auto", description="torch.compile; tried where the training is long")
+    threads: int | Literal["auto"] = Field("auto", description="of the processor; part of what makes bits equal")
 
     def contradictions(self) -> Iterator[str]:
         if isinstance(self.threads, int) and self.threads < 1:
@@ -173,10 +177,10 @@ class Recipe(Section):
 
     name: str = "unnamed"
     description: str = ""
-    data: DataSettings = DataSettings()  # type: ignore[call-arg]
-    augment: AugmentSettings = AugmentSettings()  # type: ignore[call-arg]
+    data: DataSettings = DataSettings()
+    augment: AugmentSettings = AugmentSettings()
     network: NetworkSettings = NetworkSettings()
-    training: TrainingSettings = TrainingSettings()  # type: ignore[call-arg]
+    training: TrainingSettings = TrainingSettings()
     engine: EngineSettings = EngineSettings()
 
     def contradictions(self) -> Iterator[str]:
@@ -306,6 +310,15 @@ _SECTIONS: dict[str, type[Section]] = {
 def shipped() -> list[str]:
     """Names of the recipes that come with Glyphlab, in alphabetical order."""
     return sorted(entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml"))
+
+
+def settings_reference() -> list[tuple[str, str, str]]:
+    """Every setting: its dotted name, its default ("" : none) and what it means."""
+    return [
+        (f"{section}.{key}", "" if field.default is None else _toml(field.default), field.description or "")
+        for section, model in _SECTIONS.items()
+        for key, field in model.model_fields.items()
+    ]
 
 
 def _folder() -> Any:
