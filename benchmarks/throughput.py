@@ -3,7 +3,7 @@
     make bench                                    emnist-letters from --data-dir or GLYPHLAB_DATA, else digits
     python benchmarks/throughput.py --rounds 5
 
-The peer does what the report does: each image is a Pillow picture that is rotated, shifted, mirrored, jittered and
+The peer does what the report does: each image is a Pillow picture that is rotated, mirrored, jittered, shifted and
 turned into a tensor by itself, in a DataLoader with batches of 64, float32, eager. All variants take turns, several
 rounds over, in one process run, and ratios are taken round by round, so that a machine whose speed drifts does not
 favour anyone. Writes benchmarks/RESULTS.md.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import random
 import statistics
 import tempfile
 import time
@@ -23,14 +22,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 import glyphlab
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError
-from glyphlab.networks import registry
 from glyphlab.training.environment import describe_environment
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -38,30 +36,55 @@ RECIPE = "letters-advancednet"
 
 
 class PerImage(Dataset[tuple[Tensor, int]]):
-    """The report's pipeline: one Pillow picture at a time."""
+    """The report's pipeline: one Pillow picture at a time, through torchvision's transforms.
+
+    torchvision is no dependency of ours, so its steps stand here as it does them: parameters drawn as torch scalars,
+    Pillow for the geometry and the colours, then ToTensor and Normalize.
+    """
 
     def __init__(self, glyphs: GlyphSet) -> None:
-        self.glyphs = glyphs
+        self.images, self.targets = torch.from_numpy(glyphs.images), torch.from_numpy(glyphs.targets)
 
     def __len__(self) -> int:
-        return len(self.glyphs)
+        return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        picture = Image.fromarray(self.glyphs.images[index])
-        picture = picture.rotate(random.uniform(-15, 15), resample=Image.Resampling.NEAREST)
-        if random.random() < 0.5:
-            picture = ImageOps.mirror(picture)
-        picture = ImageEnhance.Brightness(picture).enhance(random.uniform(0.9, 1.1))
-        picture = ImageEnhance.Contrast(picture).enhance(random.uniform(0.9, 1.1))
-        dx, dy = (random.randint(-2, 2) for _ in range(2))
-        picture = picture.transform(picture.size, Image.Transform.AFFINE, (1, 0, dx, 0, 1, dy))
-        pixels = torch.from_numpy(np.asarray(picture, dtype=np.uint8).copy()).unsqueeze(0)
-        return (pixels.float().div(255) - 0.5) / 0.5, int(self.glyphs.targets[index])
+        picture = Image.fromarray(self.images[index].numpy())
+        picture = picture.rotate(uniform(-15, 15), resample=Image.Resampling.NEAREST)  # RandomRotation(15)
+        if torch.rand(1) < 0.5:  # RandomHorizontalFlip()
+            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        brightness, contrast = uniform(0.9, 1.1), uniform(0.9, 1.1)  # ColorJitter(0.1, 0.1), in random order
+        for change in torch.randperm(4):
+            if change == 0:
+                picture = ImageEnhance.Brightness(picture).enhance(brightness)
+            elif change == 1:
+                picture = ImageEnhance.Contrast(picture).enhance(contrast)
+        uniform(0, 0)  # RandomAffine(0, translate=(0.1, 0.1)): the angle, then the shift
+        dx, dy = round(uniform(-2.8, 2.8)), round(uniform(-2.8, 2.8))
+        picture = picture.transform(picture.size, Image.Transform.AFFINE, (1, 0, -dx, 0, 1, -dy))
+        pixels = torch.from_numpy(np.array(picture, dtype=np.uint8, copy=True))  # ToTensor()
+        pixels = pixels.view(28, 28, 1).permute(2, 0, 1).contiguous().to(torch.float32).div(255)
+        mean, std = torch.as_tensor([0.5]), torch.as_tensor([0.5])  # Normalize((0.5,), (0.5,))
+        pixels = pixels.clone().sub_(mean.view(-1, 1, 1)).div_(std.view(-1, 1, 1))
+        return pixels, int(self.targets[index])
+
+
+def uniform(low: float, high: float) -> float:
+    """One random number, drawn as torchvision draws it."""
+    return float(torch.empty(1).uniform_(low, high).item())
+
+
+def report_network(classes: int) -> nn.Module:
+    """Report A's network as it is written there, with torch's own layers throughout."""
+    blocks: list[nn.Module] = []
+    for maps, width, pool in ((1, 32, nn.MaxPool2d(2)), (32, 64, nn.MaxPool2d(2)), (64, 128, nn.AdaptiveAvgPool2d(1))):
+        blocks += [nn.Conv2d(maps, width, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(width), pool]
+    return nn.Sequential(*blocks, nn.Flatten(), nn.Dropout(0.5), nn.Linear(128, classes))
 
 
 def peer_rate(glyphs: GlyphSet, workers: int, seconds: float) -> float:
     """Images a second of the report's pipeline; the first ten batches do not count."""
-    network = registry.create("advancednet", glyphs.image_shape, len(glyphs.class_names))
+    network = report_network(len(glyphs.class_names))
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     done, began = 0, 0.0
     for step, (images, targets) in enumerate(
@@ -121,7 +144,7 @@ def main() -> None:
         print(f"round {number + 1}: " + ", ".join(f"{name} {values[-1]:,.0f}" for name, values in rates.items()))
 
     titles = {
-        "peer": "report A's pipeline (Pillow, DataLoader, batch 64, float32, eager)",
+        "peer": "report A's pipeline (torchvision's steps on Pillow pictures, DataLoader, batch 64, float32, eager)",
         "peer-2": "the same with 2 DataLoader workers",
         "same": "Glyphlab, batch 64, float32",
         "probe": f"Glyphlab, batch 256, the probe's choice ({chosen})",

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
-from glyphlab.networks.layers import ACTIVATION_MODULES, activation_module, flat_features
+from glyphlab.networks.layers import ACTIVATION_MODULES, GlobalAvgPool2d, activation_module, flat_features
 from glyphlab.networks.options import ACTIVATIONS
 
 FUNCTIONS = {
@@ -34,3 +35,13 @@ def test_flat_features_counts_what_pooling_leaves(height: int, width: int, pooli
     for _ in range(poolings):
         maps = functional.max_pool2d(maps, 2)
     assert flat_features(6, height, width, poolings) == maps.numel()
+
+
+def test_the_global_average_is_torchs_own_in_value_and_gradient() -> None:
+    maps = torch.randn(3, 4, 7, 5, dtype=torch.float64)
+    ours, theirs = maps.clone().requires_grad_(), maps.clone().requires_grad_()
+    torch.testing.assert_close(GlobalAvgPool2d()(ours), nn.AdaptiveAvgPool2d(1)(theirs))
+    weights = torch.randn(3, 4, 1, 1, dtype=torch.float64)
+    (GlobalAvgPool2d()(ours) * weights).sum().backward()
+    (nn.AdaptiveAvgPool2d(1)(theirs) * weights).sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)

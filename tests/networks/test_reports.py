@@ -57,7 +57,7 @@ def test_advancednet() -> None:
     assert kinds(network) == [
         *(*block, "MaxPool2d"),
         *(*block, "MaxPool2d"),
-        *(*block, "AdaptiveAvgPool2d"),
+        *(*block, "GlobalAvgPool2d"),
         *("Flatten", "Dropout", "Linear"),
     ]
     convolutions = 32 * (9 + 1) + 64 * (9 * 32 + 1) + 128 * (9 * 64 + 1)

@@ -36,7 +36,7 @@ _WORDS = {
     "BatchNorm2d": "BatchNorm",
     "MaxPool2d": "MaxPool",
     "AvgPool2d": "AvgPool",
-    "AdaptiveAvgPool2d": "global AvgPool",
+    "GlobalAvgPool2d": "global AvgPool",
     "AdaptiveMaxPool2d": "global MaxPool",
 }
 _COLOURS = {"input": "#c9ced6", "maps": "#7fb0dc", "vector": "#8cc9a1", "output": "#f2b263"}
@@ -145,7 +145,7 @@ def _does_nothing(layer: LayerRow) -> bool:
 def _words(layer: LayerRow) -> str:
     if layer.kind == "Linear":
         return f"Linear {layer.input_shape[-1]:,} → {layer.output_shape[-1]:,}"
-    if layer.kind.startswith("Adaptive") and layer.output_shape[-2:] == (1, 1):
+    if layer.kind.startswith(("Adaptive", "Global")) and layer.output_shape[-2:] == (1, 1):
         return _WORDS[layer.kind]
     return f"{_WORDS.get(layer.kind, layer.kind)} {layer.detail.replace('x', '×')}".strip()
 

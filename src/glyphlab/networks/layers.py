@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 ACTIVATION_MODULES: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -13,6 +14,21 @@ ACTIVATION_MODULES: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+
+
+class GlobalAvgPool2d(nn.AdaptiveAvgPool2d):
+    """The mean of each feature map: AdaptiveAvgPool2d(1), computed so that training stays quick.
+
+    The gradient of torch's own comes back in another memory order than the maps had, and the batch norm before it then
+    takes several times as long (measured with channels_last and bf16 on a CPU: 13 % of a training step).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C, 1, 1]."""
+        return F.avg_pool2d(maps, maps.shape[-2:])
 
 
 def activation_module(name: str) -> nn.Module:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from glyphlab.networks.layers import activation_module, flat_features
+from glyphlab.networks.layers import GlobalAvgPool2d, activation_module, flat_features
 
 
 def mnist_net(
@@ -50,7 +50,7 @@ def advancednet(
         layers[f"conv{i}"] = nn.Conv2d(maps, width, kernel_size=3, padding=1)
         layers[f"act{i}"] = activation_module(activation)
         layers[f"norm{i}"] = nn.BatchNorm2d(width)
-        layers[f"pool{i}"] = nn.MaxPool2d(2) if i < len(widths) else nn.AdaptiveAvgPool2d(1)
+        layers[f"pool{i}"] = nn.MaxPool2d(2) if i < len(widths) else GlobalAvgPool2d()
         maps = width
     layers["flatten"] = nn.Flatten()
     layers["dropout"] = nn.Dropout(dropout)
