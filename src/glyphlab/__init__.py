@@ -22,11 +22,14 @@ _HOMES = {
     "GlyphlabError": "glyphlab.errors",
     "ImageError": "glyphlab.errors",
     "ModelError": "glyphlab.errors",
+    "Prediction": "glyphlab.recognition.prediction",
     "Recipe": "glyphlab.training.recipe",
     "RecipeError": "glyphlab.errors",
+    "Recognizer": "glyphlab.recognition.recognizer",
     "Run": "glyphlab.training.run",
     "RunError": "glyphlab.errors",
     "evaluate": "glyphlab.evaluation.evaluate",
+    "export_run": "glyphlab.evaluation.export",
     "load_dataset": "glyphlab.data.sources",
     "resume": "glyphlab.training.train",
     "train": "glyphlab.training.train",
@@ -39,7 +42,10 @@ if TYPE_CHECKING:
     from glyphlab.data.sources import load_dataset
     from glyphlab.errors import DataError, GlyphlabError, ImageError, ModelError, RecipeError, RunError
     from glyphlab.evaluation.evaluate import evaluate
+    from glyphlab.evaluation.export import export_run
     from glyphlab.evaluation.result import Evaluation
+    from glyphlab.recognition.prediction import Prediction
+    from glyphlab.recognition.recognizer import Recognizer
     from glyphlab.training.recipe import Recipe
     from glyphlab.training.run import Run
     from glyphlab.training.train import resume, train

@@ -42,6 +42,7 @@ def test_train_evaluates_and_writes_everything(run_folder: Path) -> None:
     names = {path.name for path in (run_folder / "evaluation").iterdir()} - {"mistakes.png"}
     assert names == {
         "summary.json", "predictions.csv", "classes.csv", "confusion.csv", "confusion.png", "confusion-normalised.png",
+        "reliability.png",
     }  # fmt: skip
     summary = json.loads((run_folder / "evaluation" / "summary.json").read_text())
     assert summary["n"] == 30 and summary["split"] == "test" and summary["accuracy"] > 0.8

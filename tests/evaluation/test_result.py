@@ -85,6 +85,7 @@ def test_description_gives_counts_interval_and_remark(glyphs: GlyphSet) -> None:
         "accuracy  98.33% (95% interval 91.14% to 99.71%; 59 right, 1 wrong)",
         "loss      0.1668",
         "macro F1  0.9833",
+        "certainty 1.66% expected calibration error, before any temperature",
         "mistakes  a as b (1)",
         "remark    not the official split",
     ]

@@ -40,7 +40,7 @@ def evaluate(
     from rich.markup import escape
 
     from glyphlab.errors import GlyphlabError, did_you_mean
-    from glyphlab.evaluation.evaluate import evaluation_folder, judge, write_evaluation
+    from glyphlab.evaluation.evaluate import evaluation_folder, judge, temperature_of, write_evaluation
     from glyphlab.evaluation.pictures import draw_examples, format_outputs
     from glyphlab.training.run import Run
 
@@ -49,7 +49,7 @@ def evaluate(
     opened = Run.open(run, runs_dir)
     evaluation, glyphs = judge(opened, opened.classifier(), data, "test" if split == "test" else "train", data_dir)
     folder = evaluation_folder(opened, glyphs.name if data else None, split)
-    write_evaluation(evaluation, glyphs, folder)
+    write_evaluation(evaluation, glyphs, folder, temperature_of(opened))
     first = list(range(min(examples, len(glyphs))))
     if first:
         draw_examples(evaluation, glyphs, first, folder / "examples.png")

@@ -58,7 +58,9 @@ def train(
     data_dir: DataDir = None,
     runs_dir: Annotated[Path, typer.Option(help="Where the run folder is made.")] = Path("runs"),
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without pictures that cannot be read.")] = False,
-    evaluate: Annotated[bool, typer.Option(help="Judge the network on the test images at the end.")] = True,
+    evaluate: Annotated[
+        bool, typer.Option(help="At the end judge the network on the test images and write model.onnx.")
+    ] = True,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while training.")] = False,
 ) -> None:
@@ -71,6 +73,7 @@ def train(
     """
     from glyphlab.cli.progress import reporter_for
     from glyphlab.evaluation.evaluate import evaluate as judge
+    from glyphlab.evaluation.export import export_run
     from glyphlab.training import train as training
     from glyphlab.training.run import Run
 
@@ -97,7 +100,10 @@ def train(
             reporter=reporter,
         )
     interrupted = run.status["status"] == "interrupted"
-    evaluation = judge(run, data_dir=data_dir) if evaluate and not interrupted else None
+    evaluation = None
+    if evaluate and not interrupted:
+        export_run(run, data_dir=data_dir)
+        evaluation = judge(run, data_dir=data_dir)
     if as_json:
         print_json(_as_json(run, evaluation))
     else:
@@ -131,11 +137,10 @@ def _print_outcome(run: Run, evaluation: Evaluation | None) -> None:
         console.print(f"best epoch {best['epoch']}, {best['validation_accuracy']:.2%} on the validation images")
     if evaluation is not None:
         console.print(escape(evaluation.describe()))
-    console.print(
-        f"\nall of it: {escape(str(run.folder))}  (curves.png, evaluation/confusion.png, evaluation/mistakes.png)"
-    )
+    console.print(f"\nall of it: {escape(str(run.folder))}  (model.onnx, curves.png, evaluation/confusion.png ...)")
     console.print("next:")
     console.print(f"  glyphlab evaluate {escape(str(run.folder))} --examples 10")
+    console.print(f"  glyphlab predict my-photo.jpg --model {escape(str(run.folder))}")
     console.print(f"  glyphlab train --resume {escape(str(run.folder))} --epochs {2 * status['epochs']}")
     if run.recipe.data.name == "digits":
         console.print("  glyphlab data fetch mnist && glyphlab train mnist")

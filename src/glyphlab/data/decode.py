@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from glyphlab.errors import DataError, ImageError
+from glyphlab.errors import DataError
+from glyphlab.imaging.picture import GREY_MODES, flatten, opened
+from glyphlab.imaging.picture import SUFFIXES as SUFFIXES  # what counts as a picture in a folder
 
 Channels = Literal["auto", "grey", "rgb"]
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 SMALLEST_SIZE, LARGEST_SIZE = 8, 512
-
-# Pillow's modes whose pixels are grey by their nature.
-_GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"})
-_SIXTEEN_BIT_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 
 
 @dataclass(frozen=True)
@@ -48,41 +42,18 @@ class PictureSettings:
             raise DataError(f"channels '{self.channels}'; expected auto, grey or rgb")
 
 
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged picture provokes into an `ImageError` with the reason alone."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            yield
-        except ImageError:
-            raise
-        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-            limit = Image.MAX_IMAGE_PIXELS or 0
-            raise ImageError(f"more than {limit:,} pixels, Pillow's limit against decompression bombs") from error
-        except UnidentifiedImageError as error:
-            reason = "the file is empty" if path.stat().st_size == 0 else "not a picture, or its start is damaged"
-            raise ImageError(reason) from error
-        except OSError as error:
-            raise ImageError(error.strerror or str(error)) from error
-        except Exception as error:  # Pillow's decoders raise anything at all on damaged bytes
-            reason = " ".join(f"{type(error).__name__}: {error}".split())  # of one line
-            raise ImageError(f"damaged ({reason})") from error
-
-
 def picture_size(path: Path) -> tuple[int, int]:
     """Width and height as the file's header has them; no pixel is decoded. Raises `ImageError`."""
-    with _readable(path), Image.open(path) as picture:
+    with opened(path) as picture:
         return picture.size
 
 
 def is_coloured(path: Path) -> bool:
     """Whether any pixel's red, green and blue differ. Raises `ImageError`."""
-    with _readable(path), Image.open(path) as picture:
-        if picture.mode in _GREY_MODES:
+    with opened(path) as picture:
+        if picture.mode in GREY_MODES:
             return False
-        flat = _flatten(picture)
+        flat = flatten(picture)
     if flat.mode == "L":
         return False
     red, green, blue = (band.tobytes() for band in flat.split())  # comparing bytes is far quicker than arrays
@@ -97,8 +68,8 @@ def decode(path: Path, size: int, channels: Literal["grey", "rgb"], invert: bool
     when it shrinks, and padded with the median colour of its border.
     Raises `ImageError` with the reason when the file cannot be read; the caller names the file.
     """
-    with _readable(path), Image.open(path) as picture:
-        flat = _flatten(ImageOps.exif_transpose(picture))
+    with opened(path) as picture:
+        flat = flatten(picture)
         pixels = fit(flat.convert("L" if channels == "grey" else "RGB"), size)
     return 255 - pixels if invert else pixels
 
@@ -128,17 +99,3 @@ def _border_colour(picture: Image.Image) -> int | tuple[int, ...]:
     )
     median = [int(channel) for channel in np.median(border, axis=0)]
     return median[0] if bands == 1 else tuple(median)
-
-
-def _flatten(picture: Image.Image) -> Image.Image:
-    """The picture in 8 bits, mode "L" or "RGB", transparency laid on white."""
-    if picture.mode in _SIXTEEN_BIT_MODES:
-        deep = np.clip(np.asarray(picture, dtype=np.float64), 0, 65535)
-        return Image.fromarray(np.rint(deep / 257).astype(np.uint8))
-    if picture.mode == "F":
-        raise ImageError("floating-point pixels, whose range is unknown; save it with 8 or 16 bits")
-    if picture.has_transparency_data:
-        layered = picture.convert("RGBA")
-        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layered).convert("RGB")
-    return picture.convert("L" if picture.mode in _GREY_MODES else "RGB")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +13,15 @@ import torch
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import load_dataset, names
-from glyphlab.errors import DataError
+from glyphlab.errors import DataError, ModelError
+from glyphlab.evaluation.calibration import calibrated, draw_reliability, reliability
 from glyphlab.evaluation.pictures import draw_confusion, draw_examples
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.tables import write_classes, write_confusion, write_predictions
 from glyphlab.files import write_json
 from glyphlab.networks.classifier import Classifier, ClassifierSpec, predict
+from glyphlab.recognition.modelfile import MODEL_NAME
+from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.images import load_images
 from glyphlab.training.run import Run
 
@@ -45,7 +50,8 @@ def evaluate(
     classifier = run.classifier()
     evaluation, glyphs = judge(run, classifier, data, split, data_dir)
     if write:
-        write_evaluation(evaluation, glyphs, evaluation_folder(run, glyphs.name if data else None, split))
+        folder = evaluation_folder(run, glyphs.name if data else None, split)
+        write_evaluation(evaluation, glyphs, folder, temperature_of(run))
     return evaluation
 
 
@@ -102,17 +108,45 @@ def evaluation_folder(run: Run, data_name: str | None = None, split: str = "test
     return run.folder / "-".join(word for word in words if word)
 
 
-def write_evaluation(evaluation: Evaluation, glyphs: GlyphSet, folder: Path) -> None:
-    """Write summary.json, predictions.csv, classes.csv, confusion.csv and the pictures."""
+def weights_sha256(run: Run) -> str:
+    """Digest of the weights that a run answers with."""
+    return hashlib.sha256(run.weights_path.read_bytes()).hexdigest()
+
+
+def temperature_of(run: Run) -> float | None:
+    """The temperature in the run's model file; None where it has none, or one made of other weights."""
+    try:
+        info = Recognizer.load(run.folder / MODEL_NAME, threads=1).info
+    except ModelError:  # none, or not of this version: an evaluation does without
+        return None
+    return info.temperature if info.weights_sha256 == weights_sha256(run) else None
+
+
+def write_evaluation(evaluation: Evaluation, glyphs: GlyphSet, folder: Path, temperature: float | None = None) -> None:
+    """Write summary.json, predictions.csv, classes.csv, confusion.csv and the pictures.
+
+    temperature: of the run's model file (`temperature_of`); the reliability diagram then shows both.
+    """
     write_predictions(evaluation, glyphs, folder / "predictions.csv")
     write_classes(evaluation, folder / "classes.csv")
     write_confusion(evaluation, folder / "confusion.csv")
     draw_confusion(evaluation, folder / "confusion.png", normalised=False)
     draw_confusion(evaluation, folder / "confusion-normalised.png", normalised=True)
+    _draw_reliability(evaluation, temperature, folder / "reliability.png")
     if len(evaluation.mistakes):
         draw_examples(evaluation, glyphs, evaluation.mistakes[:_EXAMPLES], folder / "mistakes.png")
     # Last: whoever finds the summary finds everything else.
     write_json(folder / "summary.json", evaluation.summary())
+
+
+def _draw_reliability(evaluation: Evaluation, temperature: float | None, path: Path) -> None:
+    diagrams = {"as trained": reliability(evaluation.probs, evaluation.targets)}
+    if temperature is not None:
+        probs = calibrated(evaluation.logits, temperature)
+        diagrams[f"at temperature {temperature:.3f}"] = reliability(probs, evaluation.targets)
+    heading = f"{evaluation.data} {evaluation.split}: {len(evaluation):,} images"
+    remark = textwrap.fill(evaluation.remark, width=50 * len(diagrams))
+    draw_reliability(diagrams, "\n".join(filter(None, (heading, remark))), path)
 
 
 def _place(classifier: Classifier, device: str) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError, ModelError
 from glyphlab.evaluation import metrics
+from glyphlab.evaluation.calibration import calibration_error
 from glyphlab.evaluation.metrics import ClassMetrics, Floats, Integers
 
 
@@ -145,6 +146,11 @@ class Evaluation:
         return float(self.losses.mean())
 
     @cached_property
+    def calibration_error(self) -> float:
+        """Expected calibration error of the probabilities as the network gives them, 0 to 1."""
+        return calibration_error(self.probs, self.targets)
+
+    @cached_property
     def top5(self) -> float | None:
         """Share of images whose target is among the five largest outputs; None with five classes or fewer."""
         return metrics.top_k_accuracy(self.logits, self.targets, 5) if len(self.class_names) > 5 else None
@@ -191,6 +197,7 @@ class Evaluation:
             "loss": self.loss,
             "top5_accuracy": self.top5,
             "macro_f1": self.macro_f1,
+            "calibration_error": self.calibration_error,
             "class_names": list(self.class_names),
         }
 
@@ -203,6 +210,7 @@ class Evaluation:
             f"{self.correct:,} right, {len(self) - self.correct:,} wrong)",
             f"loss      {self.loss:.4f}",
             f"macro F1  {self.macro_f1:.4f}",
+            f"certainty {self.calibration_error:.2%} expected calibration error, before any temperature",
         ]
         if self.top5 is not None:
             lines.append(f"top-5     {self.top5:.2%}")

@@ -8,6 +8,7 @@ runs/mnist-glyphnet-1/
   curves.png                loss and accuracy
   weights-best.safetensors  the best epoch by validation; weights-last.safetensors: the last one
   checkpoint.safetensors    all that continuing needs
+  model.onnx                one file for use elsewhere, written by `glyphlab export`
   evaluation/               written by `glyphlab evaluate`
 """
 

@@ -1,0 +1,109 @@
+"""How answers are printed as they come: a table, CSV or JSON. Nothing is kept but a table's first rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from glyphlab.recognition.prediction import Prediction
+
+# A table's columns are as wide as its first rows need.
+_FIRST_ROWS = 64
+
+
+class AnswerWriter(Protocol):
+    """Takes answers one after the other; `close` after the last."""
+
+    def answer(self, file: str, prediction: Prediction) -> None:
+        """One picture's answer."""
+
+    def failure(self, message: str) -> None:
+        """A picture that could not be used; the message names it."""
+
+    def close(self) -> None:
+        """Nothing more will come."""
+
+
+class TableWriter:
+    """Aligned columns: file, answer, probability, set (where sets were asked for), alternatives."""
+
+    def __init__(self, stream: TextIO, *, with_sets: bool) -> None:
+        self._stream = stream
+        self._with_sets = with_sets
+        self._waiting: list[tuple[str, ...]] = [("file", "answer", "probability", *["set"] * with_sets, "otherwise")]
+        self._widths: list[int] | None = None
+
+    def answer(self, file: str, prediction: Prediction) -> None:
+        """Print a row, or keep it until the widths are known."""
+        others = "  ".join(f"{name} {probability:.1%}" for name, probability in prediction.alternatives)
+        sets = [" ".join(prediction.prediction_set)] * self._with_sets
+        self._waiting.append((file, str(prediction), f"{prediction.probability:.1%}", *sets, others))
+        if self._widths is not None or len(self._waiting) > _FIRST_ROWS:
+            self._flush()
+
+    def failure(self, message: str) -> None:
+        """A table shows answers only."""
+
+    def close(self) -> None:
+        """Print what is kept."""
+        if self._widths is not None or len(self._waiting) > 1:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._widths is None:
+            self._widths = [max(map(len, column)) for column in zip(*self._waiting, strict=True)]
+        for row in self._waiting:
+            cells = (cell.ljust(width) for cell, width in zip(row, self._widths, strict=True))
+            self._stream.write("  ".join(cells).rstrip() + "\n")
+        self._waiting.clear()
+
+
+class CsvWriter:
+    """A row a picture; the runners-up in columns of their own. Sets are separated by spaces."""
+
+    def __init__(self, stream: TextIO, *, alternatives: int) -> None:
+        self._writer = csv.writer(stream, lineterminator="\n")
+        self._alternatives = alternatives
+        others = [f"{word}_{n}" for n in range(2, alternatives + 2) for word in ("character", "probability")]
+        self._writer.writerow(["file", "character", "probability", "certain", "prediction_set", *others, "error"])
+
+    def answer(self, file: str, prediction: Prediction) -> None:
+        """Write a row."""
+        others = [cell for name, p in prediction.alternatives for cell in (name, f"{p:.6f}")]
+        others += [""] * (2 * self._alternatives - len(others))
+        sets = " ".join(prediction.prediction_set)
+        certain = "true" if prediction.certain else "false"
+        self._writer.writerow([file, prediction.character, f"{prediction.probability:.6f}", certain, sets, *others, ""])
+
+    def failure(self, message: str) -> None:
+        """Write a row that holds the error alone."""
+        self._writer.writerow(["", "", "", "", "", *[""] * (2 * self._alternatives), message])
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
+class JsonWriter:
+    """One document, {"model": ..., "predictions": [...], "errors": [...]}, with an answer a line."""
+
+    def __init__(self, stream: TextIO, *, model: str) -> None:
+        self._stream = stream
+        self._separator = ""
+        self._errors: list[str] = []
+        stream.write(f'{{"model": {json.dumps(model, ensure_ascii=False)}, "predictions": [')
+
+    def answer(self, file: str, prediction: Prediction) -> None:
+        """Write an object."""
+        value: dict[str, Any] = {"file": file, **prediction.to_json()}
+        self._stream.write(f"{self._separator}\n  {json.dumps(value, ensure_ascii=False)}")
+        self._separator = ","
+
+    def failure(self, message: str) -> None:
+        """Keep the message for the end."""
+        self._errors.append(message)
+
+    def close(self) -> None:
+        """End the document."""
+        self._stream.write(f'\n], "errors": {json.dumps(self._errors, ensure_ascii=False)}}}\n')

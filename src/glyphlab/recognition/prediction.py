@@ -1,0 +1,99 @@
+"""From probabilities to answers: the best class, the runners-up, and whether the answer is to be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glyphlab.errors import GlyphlabError
+from glyphlab.recognition.alphabet import Alphabet
+from glyphlab.recognition.conformal import prediction_sets
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one picture.
+
+    character: the most probable class, whether or not it is certain.
+    probability: its calibrated probability, 0 to 1.
+    alternatives: the next classes with their probabilities, the most probable first.
+    certain: the probability reaches the least confidence asked for, and the prediction set, where one was
+        asked for, holds this character alone.
+    prediction_set: the characters that cannot be ruled out at the coverage asked for, the most probable first,
+        `character` always among them; empty where no coverage was asked for.
+    """
+
+    character: str
+    probability: float
+    alternatives: tuple[tuple[str, float], ...] = ()
+    certain: bool = True
+    prediction_set: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.character if self.certain else f"{self.character}?"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, probabilities with six decimals."""
+        value: dict[str, Any] = {
+            "character": self.character,
+            "probability": round(self.probability, 6),
+            "certain": self.certain,
+            "alternatives": [[name, round(probability, 6)] for name, probability in self.alternatives],
+        }
+        return value | ({"prediction_set": list(self.prediction_set)} if self.prediction_set else {})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How probabilities become answers.
+
+    alphabet: the classes that may be answered. min_confidence: least probability of a certain answer, 0 to 1.
+    threshold: of the prediction sets; None: no sets. alternatives: how many runners-up to name, 0 or more.
+
+    Raises `GlyphlabError` for a value out of range.
+    """
+
+    alphabet: Alphabet
+    min_confidence: float = 0.0
+    threshold: float | None = None
+    alternatives: int = 3
+    _names: NDArray[np.object_] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_confidence <= 1:
+            raise GlyphlabError(f"min_confidence is {self.min_confidence}; expected a probability, 0 to 1")
+        if self.alternatives < 0:
+            raise GlyphlabError(f"alternatives is {self.alternatives}; expected 0 or more")
+        object.__setattr__(self, "_names", np.array(self.alphabet.names, dtype=object))
+
+    def decide(self, probs: NDArray[np.float32]) -> list[Prediction]:
+        """An answer a row. probs: float32 [N, K] over all classes of the model.
+
+        With a smaller alphabet the probabilities are those given that it is one of its characters. A prediction
+        set is then no less likely to hold the truth, provided that the truth is in the alphabet: dividing by
+        their sum only raises its probability.
+        """
+        probs = self.alphabet.restrict(probs)
+        order = np.argsort(-probs, axis=1, kind="stable")
+        ranked = np.take_along_axis(probs, order, axis=1).astype(np.float64)
+        inside = None
+        if self.threshold is not None:
+            inside = np.take_along_axis(prediction_sets(probs, self.threshold), order, axis=1).sum(axis=1)
+        shown = 1 + self.alternatives
+        answers: list[Prediction] = []
+        for row, values in enumerate(ranked[:, :shown].tolist()):
+            size = 0 if inside is None else int(inside[row])
+            names = self._names[order[row, : max(shown, size)]].tolist()
+            answers.append(
+                Prediction(
+                    character=names[0],
+                    probability=values[0],
+                    alternatives=tuple(zip(names[1:shown], values[1:], strict=True)),
+                    certain=values[0] >= self.min_confidence and size <= 1,
+                    prediction_set=tuple(names[:size]),
+                )
+            )
+        return answers

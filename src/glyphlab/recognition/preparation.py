@@ -1,0 +1,100 @@
+"""One picture -> one glyph, as the model's training images were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from glyphlab.errors import ImageError, ModelError, did_you_mean
+from glyphlab.imaging.glyph import FRAMINGS, Framing, prepare
+from glyphlab.imaging.picture import PictureSource, load_picture
+from glyphlab.recognition.modelfile import ModelInfo
+
+Preparation: TypeAlias = Callable[[PictureSource], NDArray[np.uint8]]
+
+# The preparation works on about 400 pixels and looks nearer at small characters: this leaves it enough to see.
+_ENOUGH = 600  # on the longer side; with more, no answer changed on drawings of 1200x900
+
+
+def preparation_of(info: ModelInfo) -> Preparation:
+    """The function from a picture to the glyph that the model takes, uint8 [H, W] or [H, W, 3].
+
+    It raises `ImageError`, naming the picture, where that cannot be read or holds no character. Raises `ModelError`
+    when the model asks for a framing that this version does not know.
+    """
+    framing = framing_of(info)
+    if framing is None:
+        return lambda picture: fit_whole(load_picture(picture), info)
+
+    def framed(picture: PictureSource) -> NDArray[np.uint8]:
+        pixels = load_picture(picture, enough=_ENOUGH)
+        try:
+            return prepare(pixels, framing)
+        except ImageError as error:
+            raise ImageError(f"{describe(picture)}: {error}") from error
+
+    return framed
+
+
+def framing_of(info: ModelInfo) -> Framing | None:
+    """The model's framing at the model's size; None: pictures are fitted in whole. Raises `ModelError`."""
+    if info.framing is None:
+        return None
+    if info.framing not in FRAMINGS:
+        raise ModelError(f"the model's framing '{info.framing}' is unknown; {did_you_mean(info.framing, FRAMINGS)}")
+    return replace(FRAMINGS[info.framing], size=info.image_shape[1])
+
+
+def as_glyph(picture: PictureSource, info: ModelInfo) -> NDArray[np.uint8]:
+    """A picture that is a glyph already: the model's size, light ink on black. Raises `ImageError`."""
+    channels, height, width = info.image_shape
+    pixels = np.asarray(_in_channels(Image.fromarray(load_picture(picture)), channels))
+    if pixels.shape[:2] != (height, width):
+        raise ImageError(
+            f"{describe(picture)}: {pixels.shape[1]} x {pixels.shape[0]} pixels; expected a prepared glyph of "
+            f"{width} x {height} (leave out --no-prepare for pictures of other sizes)"
+        )
+    return pixels
+
+
+def fit_whole(picture: NDArray[np.uint8], info: ModelInfo) -> NDArray[np.uint8]:
+    """The whole picture scaled into the model's size, proportions kept, padded with its border's median colour.
+
+    This is what becomes of the pictures of a folder that is trained on, so a network trained on such expects it.
+    picture: uint8 [H, W] or [H, W, 3] RGB. Returns uint8 [height, width] or [height, width, 3].
+    """
+    channels, height, width = info.image_shape
+    whole = _in_channels(Image.fromarray(picture), channels)
+    if whole.size != (width, height):
+        scale = min(width / whole.width, height / whole.height)
+        inner = max(1, round(whole.width * scale)), max(1, round(whole.height * scale))
+        method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+        canvas = Image.new(whole.mode, (width, height), _border_colour(np.asarray(whole)))
+        canvas.paste(whole.resize(inner, method), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+        whole = canvas
+    pixels = np.array(whole, dtype=np.uint8)
+    return 255 - pixels if info.invert else pixels
+
+
+def describe(picture: PictureSource) -> str:
+    """A picture's name in messages: its path, where it has one."""
+    if isinstance(picture, np.ndarray | bytes):
+        return "the array" if isinstance(picture, np.ndarray) else "the bytes"
+    return str(getattr(picture, "filename", "") or "the picture") if isinstance(picture, Image.Image) else str(picture)
+
+
+def _in_channels(picture: Image.Image, channels: int) -> Image.Image:
+    """Grey or RGB, as the model takes it."""
+    return picture.convert("L" if channels == 1 else "RGB")
+
+
+def _border_colour(pixels: NDArray[np.uint8]) -> int | tuple[int, ...]:
+    """Median of the outermost pixels, per channel: what the paper looks like, whatever is drawn on it."""
+    strips = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+    median = np.median(np.concatenate(strips), axis=0)
+    return int(median) if median.ndim == 0 else tuple(int(channel) for channel in median)

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from glyphlab.evaluation.onnx_graph import build_model
+from glyphlab.networks.classifier import Classifier, ClassifierSpec
+from glyphlab.recognition.conformal import ConformalTable
+from glyphlab.recognition.modelfile import ModelInfo
+
+CLASSES = ("1", "2", "O", "0")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Upright strokes are "1", lying ones "2"; what is neither is "O" and a little less "0"."""
+    classifier = Classifier(ClassifierSpec("linear", (1, 28, 28), CLASSES, (0.0,), (1.0,))).eval()
+    y, x = np.mgrid[:28, :28] - 13.5
+    upright = torch.from_numpy((y**2 - x**2).ravel() / 300).float()
+    with torch.no_grad():
+        classifier.body.output.weight.copy_(torch.stack([upright, -upright, 0 * upright, 0 * upright]))
+        classifier.body.output.bias.copy_(torch.tensor([0, 0, 1.5, 1.3]))
+    info = ModelInfo(CLASSES, (1, 28, 28), "mnist", conformal=ConformalTable(100, (0.5, 0.9), (0.3, 0.7)))
+    path = tmp_path_factory.mktemp("model") / "strokes.onnx"
+    path.write_bytes(build_model(classifier, info).SerializeToString())
+    return path
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """upright.png, lying.png and deep/ring.png in the present folder."""
+    y, x = np.mgrid[:120, :100]
+    radius = np.hypot(y - 60, x - 50)
+    drawn = {
+        "upright.png": (abs(x - 50) < 4) & (abs(y - 60) < 40),
+        "lying.png": (abs(y - 60) < 4) & (abs(x - 50) < 40),
+        "deep/ring.png": (radius > 26) & (radius < 34),
+    }
+    for name, ink in drawn.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.where(ink, 0, 255).astype(np.uint8)).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_table_with_a_row_a_picture(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    done = cli("predict", ".", "upright.png", "--model", model)
+    assert done.code == 0 and done.err == ""
+    rows = [line.split() for line in done.out.splitlines()]
+    assert rows[0] == ["file", "answer", "probability", "otherwise"]
+    assert [row[:2] for row in rows[1:]] == [
+        ["lying.png", "2"], ["upright.png", "1"], ["deep/ring.png", "O"], ["upright.png", "1"],
+    ]  # fmt: skip
+    assert rows[3][2].endswith("%") and rows[3][3] == "0"
+    assert len({line.index("%") for line in done.out.splitlines()[1:]}) == 1  # aligned
+
+
+def test_restricted_doubted_and_with_sets(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    for option in ("--only", "--alphabet"):
+        assert "ring.png  0 " in cli("predict", "deep", "-m", model, option, "0-2").out
+    done = cli("predict", "deep/*.png", "-m", model, "--min-confidence", "0.9", "--coverage", "0.9")
+    assert done.out.splitlines()[0].split() == ["file", "answer", "probability", "set", "otherwise"]
+    assert "O?" in done.out and "  O 0  " in done.out
+
+
+def test_csv_to_a_file_and_to_standard_output(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    done = cli("predict", ".", "-m", model, "--csv", "out/answers.csv")
+    assert done.code == 0 and done.out == ""
+    text = (pictures / "out" / "answers.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [(row["file"], row["character"]) for row in rows] == [
+        ("lying.png", "2"), ("upright.png", "1"), ("deep/ring.png", "O"),
+    ]  # fmt: skip
+    assert rows[2]["character_2"] == "0" and float(rows[2]["probability"]) > float(rows[2]["probability_2"]) > 0
+    assert rows[0]["certain"] == "true" and rows[0]["error"] == ""
+    assert cli("predict", ".", "-m", model, "--csv", "-").out == text
+
+
+def test_json_is_one_document(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    (pictures / "broken.png").write_bytes(b"")
+    done = cli("predict", ".", "-m", model, "--json", "--coverage", "0.9")
+    value = json.loads(done.out)
+    assert done.code == 2 and value["model"] == str(model)
+    assert [row["character"] for row in value["predictions"]] == ["2", "1", "O"]
+    assert value["predictions"][2]["prediction_set"] == ["O", "0"] and not value["predictions"][2]["certain"]
+    assert value["errors"] == ["broken.png: the file is empty"]
+    (pictures / "none").mkdir()
+    nothing = cli("predict", "none", "-m", model, "--json")
+    assert json.loads(nothing.out)["predictions"] == [] and nothing.code == 2
+
+
+def test_bad_pictures_do_not_stop_the_good_ones(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    (pictures / "letter.png").write_bytes(b"dear all")
+    (pictures / "cut.png").write_bytes((pictures / "lying.png").read_bytes()[:60])
+    Image.new("L", (1, 1), 255).save(pictures / "dot.png")
+    Image.new("L", (90, 90), 128).save(pictures / "plain.png")
+    (pictures / "none").mkdir()
+    bad = ["letter.png", "cut.png", "dot.png", "plain.png", "none", "missing.png"]
+    done = cli("predict", *bad, "upright.png", "-m", model)
+    assert done.code == 2
+    assert [line.split()[:2] for line in done.out.splitlines()[1:]] == [["upright.png", "1"]]
+    lines = done.err.splitlines()
+    assert len(lines) == 6 and all(line.startswith("glyphlab: ") for line in lines)
+    assert all(any(f"{name}: " in line for line in lines) for name in bad)
+    with_rows = cli("predict", "dot.png", "upright.png", "-m", model, "--csv", "-")
+    assert [row["error"] != "" for row in csv.DictReader(io.StringIO(with_rows.out))] == [True, False]
+
+
+def test_how_it_was_prepared_is_drawn(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    assert cli("predict", "upright.png", "deep", "./upright.png", "-m", model, "--explain", "steps").code == 0
+    strips = sorted((pictures / "steps").iterdir())
+    assert [strip.name for strip in strips] == ["ring.png", "upright-2.png", "upright.png"]
+    with Image.open(strips[0]) as strip:
+        assert strip.width > 3 * strip.height
+
+
+def test_prepared_glyphs(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    glyph = np.zeros((28, 28), np.uint8)
+    glyph[4:24, 12:16] = 255
+    Image.fromarray(glyph).save(pictures / "glyph.png")
+    done = cli("predict", "glyph.png", "lying.png", "-m", model, "--no-prepare")
+    assert done.code == 2 and "glyph.png  1" in done.out
+    assert "lying.png: 100 x 120 pixels; expected a prepared glyph of 28 x 28" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--model", "digts"), "no model 'digts'"),
+        (("--model", "lying.png"), "is not a whole ONNX model"),
+        (("--only", "xyz"), "the model does not know x y z; it knows 1 2 O 0"),
+        (("--coverage", "95"), "coverage is 95"),
+        (("--csv", "-", "--json"), "choose one"),
+        (("--csv", "lying.png/answers.csv"), "cannot write"),
+        (("--explain", "steps", "--no-prepare"), "choose one"),
+    ],
+)
+def test_mistakes_are_one_line(
+    cli: Callable[..., Any], model: Path, pictures: Path, arguments: tuple[str, ...], problem: str
+) -> None:
+    done = cli("predict", "upright.png", *(() if "--model" in arguments else ("--model", model)), *arguments)
+    assert done.code == 2 and problem in done.err and done.err.count("\n") == 1 and done.out == ""
+
+
+def test_many_pictures_stream(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    content = (pictures / "upright.png").read_bytes()
+    for number in range(150):
+        (pictures / "deep" / f"{number:03d}.png").write_bytes(content)
+    done = cli("predict", "deep", "-m", model)
+    rows = [line.split() for line in done.out.splitlines()[1:]]
+    assert [row[0] for row in rows[:150]] == [f"deep/{number:03d}.png" for number in range(150)]
+    assert all(row[1] == "1" for row in rows[:150]) and rows[150][1] == "O"

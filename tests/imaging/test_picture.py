@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glyphlab.errors import ImageError
+from glyphlab.imaging import picture as picture_module
+from glyphlab.imaging.picture import load_picture
+
+GREY = np.random.default_rng(5).integers(0, 256, (20, 30), dtype=np.uint8)
+COLOUR = np.random.default_rng(6).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+
+
+def encoded(picture: Image.Image | np.ndarray, kind: str, **options: object) -> bytes:
+    picture = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    stream = io.BytesIO()
+    picture.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "bmp", "webp", "gif"])
+@pytest.mark.parametrize("pixels", [GREY, COLOUR], ids=["grey", "colour"])
+def test_lossless_files_come_back_unchanged(kind: str, pixels: np.ndarray) -> None:
+    if kind == "gif" and pixels.ndim == 3:
+        pytest.skip("GIF holds 256 colours")
+    loaded = load_picture(encoded(pixels, kind, **({"lossless": True} if kind == "webp" else {})))
+    if loaded.ndim > pixels.ndim:  # WebP and GIF have no grey
+        assert (loaded == loaded[..., :1]).all()
+        loaded = loaded[..., 0]
+    assert loaded.dtype == np.uint8 and np.array_equal(loaded, pixels)
+
+
+def test_every_kind_of_source_gives_the_same_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(COLOUR, "png"))
+    for source in (path, str(path), path.read_bytes(), Image.fromarray(COLOUR), COLOUR):
+        assert np.array_equal(load_picture(source), COLOUR)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied_as_pillow_does(orientation: int) -> None:
+    from PIL import ImageOps
+
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(GREY, "png", exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))))
+    assert np.array_equal(load_picture(content), expected)
+
+
+def test_sixteen_bits_floats_and_truth_values_are_scaled() -> None:
+    deep = GREY.astype(np.uint16) * 257
+    assert np.array_equal(load_picture(encoded(deep, "png")), GREY)
+    assert np.array_equal(load_picture(deep), GREY)
+    assert np.array_equal(load_picture(GREY / 255), GREY)
+    assert np.array_equal(load_picture(GREY.astype(np.float32)[..., None] / 255), GREY)
+    assert np.array_equal(load_picture(GREY > 127), np.where(GREY > 127, 255, 0))
+
+
+def test_cmyk_jpeg_and_palette() -> None:
+    red = Image.new("RGB", (16, 16), (255, 0, 0))
+    assert np.abs(load_picture(encoded(red.convert("CMYK"), "jpeg")).astype(int) - (255, 0, 0)).max() <= 3
+    assert (load_picture(encoded(red.convert("P", palette=Image.Palette.ADAPTIVE), "gif")) == (255, 0, 0)).all()
+
+
+def test_transparency_is_laid_on_white() -> None:
+    layers = np.zeros((16, 16, 4), dtype=np.uint8)
+    layers[4:8, :, 3] = 255
+    for source in (layers, encoded(layers, "png")):
+        loaded = load_picture(source)
+        assert (loaded[4:8] == 0).all() and (loaded[8:] == 255).all()
+    assert (load_picture(np.zeros((16, 16, 4), dtype=np.uint8)) == 255).all()
+
+
+def test_white_strokes_on_a_transparent_canvas_are_laid_on_black() -> None:
+    layers = np.full((16, 16, 4), 255, dtype=np.uint8)
+    layers[..., 3] = 0
+    layers[4:8, :, 3] = 255
+    loaded = load_picture(encoded(layers, "png"))
+    assert (loaded[4:8] == 255).all() and (loaded[8:] == 0).all()
+
+
+def test_the_first_frame_of_an_animation_counts() -> None:
+    frames = [Image.new("L", (16, 16), shade) for shade in (10, 200)]
+    content = encoded(frames[0], "gif", save_all=True, append_images=frames[1:])
+    assert (load_picture(content) == 10).all()
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_enough_reduces_by_whole_numbers_but_never_below(kind: str) -> None:
+    smooth = np.add.outer(np.arange(400), np.arange(600)).astype(np.float64)
+    smooth = (smooth * 255 / smooth.max()).astype(np.uint8)
+    content = encoded(smooth, kind)
+    assert load_picture(content).shape == (400, 600)
+    assert load_picture(content, enough=601).shape == (400, 600)
+    reduced = load_picture(content, enough=200)
+    assert reduced.shape == ((200, 300) if kind == "jpeg" else (134, 200))  # JPEG shrinks by powers of two only
+    expected = np.asarray(Image.fromarray(smooth).resize(reduced.shape[::-1], Image.Resampling.BOX))
+    assert np.abs(reduced.astype(int) - expected).max() <= 3
+
+
+def test_errors_name_the_file_and_the_reason(tmp_path: Path) -> None:
+    noise = np.random.default_rng(8).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    whole = encoded(noise, "jpeg")
+    for content, reason in (
+        (b"", "the file is empty"),
+        (b"hello", "not a picture"),
+        (whole[: len(whole) // 2], "truncated|damaged"),
+        (encoded(noise, "png")[:3000], "truncated|damaged"),
+    ):
+        path = tmp_path / "bad.png"
+        path.write_bytes(content)
+        with pytest.raises(ImageError, match=f"bad.png: .*({reason})") as caught:
+            load_picture(path)
+        assert "\n" not in str(caught.value)
+        with pytest.raises(ImageError, match=f"the bytes: .*({reason})"):
+            load_picture(content)
+    with pytest.raises(ImageError, match=r"none\.png: No such file"):
+        load_picture(tmp_path / "none.png")
+    with pytest.raises(ImageError, match="directory"):
+        load_picture(tmp_path)
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims its size, and has next to no data."""
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(bytes(100))))
+    body = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def test_a_bomb_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ImageError, match=r"more than 89,\d+,\d+ pixels"):
+        load_picture(png_header(30_000, 30_000))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # even where Pillow's own check is switched off
+    with pytest.raises(ImageError, match=r"30,000 x 30,000 pixels; expected at most 89,000,000"):
+        load_picture(png_header(30_000, 30_000))
+    monkeypatch.setattr(picture_module, "MAX_PIXELS", 500)
+    with pytest.raises(ImageError, match="30 x 20 pixels; expected at most 500"):
+        load_picture(GREY)
+    with pytest.raises(ImageError, match="30 x 20 pixels"):
+        load_picture(Image.fromarray(GREY))
+
+
+@pytest.mark.parametrize(
+    ("array", "reason"),
+    [
+        (np.zeros((4, 4, 2), np.uint8), r"shape \[4, 4, 2\]; expected"),
+        (np.zeros((0, 4), np.uint8), r"shape \[0, 4\]; expected"),
+        (np.zeros(16, np.uint8), r"shape \[16\]; expected"),
+        (np.zeros((4, 4), np.int32), "type int32; expected uint8"),
+        (np.full((4, 4), 200.0), "floats from 200 to 200; expected 0 to 1"),
+        (np.full((4, 4), np.nan), "floats from nan to nan"),
+    ],
+)
+def test_arrays_of_unknown_meaning_are_refused(array: np.ndarray, reason: str) -> None:
+    with pytest.raises(ImageError, match=f"the array: .*{reason}"):
+        load_picture(array)
+
+
+def test_threads_leave_the_warning_filters_as_they_were() -> None:
+    before = list(warnings.filters)
+    content = encoded(COLOUR, "png")
+    with ThreadPoolExecutor(4) as pool:
+        assert all(np.array_equal(one, COLOUR) for one in pool.map(load_picture, [content] * 200))
+    assert warnings.filters == before
