@@ -32,10 +32,16 @@ def test_every_option_shown_is_an_option_of_that_command(command: str, cli: Call
 
 
 def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    example, _ = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     monkeypatch.chdir(tmp_path)
     exec(compile(example.replace("epochs=10", "epochs=1"), "README.md", "exec"), {})
     assert (tmp_path / "runs" / "digits-glyphnet-1" / "evaluation" / "summary.json").exists()
+
+
+def test_the_recognizer_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, example = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    monkeypatch.chdir(Path(__file__).parent.parent)
+    exec(compile(example, "README.md", "exec"), {})
 
 
 def test_every_picture_and_link_exists() -> None:
