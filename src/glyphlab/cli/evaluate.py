@@ -8,17 +8,20 @@ from typing import Annotated
 import typer
 
 from glyphlab.cli.console import AsJson, DataDir, print_json, stdout
+from glyphlab.errors import GlyphlabError, did_you_mean
 
 EXAMPLES = """[bold]Examples[/]
 
 glyphlab evaluate runs/mnist-glyphnet-1 --examples 10
 
 glyphlab evaluate mnist-glyphnet-1 --data my-digits/  (other images of the same classes)
+
+glyphlab evaluate characters --pages pages/  (page.png with page.txt beside it: how well whole pages are read)
 """
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="A run folder, or its name within --runs-dir.")],
+    run: Annotated[str, typer.Argument(help="A run folder, or its name within --runs-dir; with --pages also a model.")],
     data: Annotated[
         str | None,
         typer.Option(help="Judge on this data set instead of the run's own; it needs the same classes."),
@@ -28,6 +31,10 @@ def evaluate(
         int,
         typer.Option(min=0, help="Print the outputs for the first N images and draw them with the answers."),
     ] = 0,
+    pages: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Judge how a model reads pages that have their texts beside them."),
+    ] = None,
     data_dir: DataDir = None,
     runs_dir: Annotated[Path, typer.Option(help="Where runs are looked for by name.")] = Path("runs"),
     as_json: AsJson = False,
@@ -37,9 +44,13 @@ def evaluate(
     Writes summary.json, predictions.csv, classes.csv, confusion.csv,
     confusion.png, confusion-normalised.png and mistakes.png to RUN/evaluation.
     """
+    if pages is not None:
+        if data is not None or examples or split != "test":
+            raise GlyphlabError("--pages judges the reading of pages; --data, --split and --examples do not go with it")
+        _evaluate_pages(run, pages, as_json)
+        return
     from rich.markup import escape
 
-    from glyphlab.errors import GlyphlabError, did_you_mean
     from glyphlab.evaluation.evaluate import evaluation_folder, judge, temperature_of, write_evaluation
     from glyphlab.evaluation.pictures import draw_examples, format_outputs
     from glyphlab.training.run import Run
@@ -72,3 +83,17 @@ def evaluate(
         console.print(escape(format_outputs(evaluation, first)) + "\n")
     console.print(escape(evaluation.describe()))
     console.print(f"\ntables and pictures: {escape(str(folder))}")
+
+
+def _evaluate_pages(model: str, folder: Path, as_json: bool) -> None:
+    """Print the error rates of reading the pages of a folder."""
+    from rich.markup import escape
+
+    from glyphlab.evaluation.pages import evaluate_pages
+    from glyphlab.recognition.recognizer import Recognizer
+
+    result = evaluate_pages(Recognizer.load(model), folder)
+    if as_json:
+        print_json(result.summary())
+    else:
+        stdout().print(escape(result.describe()))

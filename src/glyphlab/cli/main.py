@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from glyphlab import __version__
-from glyphlab.cli import data, evaluate, export, networks, predict, recipes, train
+from glyphlab.cli import data, evaluate, export, networks, predict, read, recipes, train
 from glyphlab.cli.console import fail
 from glyphlab.errors import GlyphlabError
 
@@ -41,6 +41,7 @@ app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
+app.command("read", epilog=read.EXAMPLES)(read.read)
 
 
 def _print_version(wanted: bool) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from glyphlab.imaging.picture import PictureSource
     from glyphlab.recognition.preparation import Preparation
+    from glyphlab.recognition.reader import Page
 
 _BATCH = 64  # enough for full speed; few enough that a stream of large arrays stays small
 _MOST_THREADS = 4  # glyphs are small: more threads wait for each other
@@ -145,6 +146,12 @@ class Recognizer:
                 raise answer
             answers.append(answer)
         return answers
+
+    def read(self, page: PictureSource, *, only: str | None = None, context: bool = True, language: str = "en") -> Page:
+        """What is written on a page: text, lines, words and characters with their places; see `reader.read`."""
+        from glyphlab.recognition.reader import read
+
+        return read(self, page, only=only, context=context, language=language)
 
     def predict_many(
         self, pictures: Iterable[PictureSource], rule: Rule | None = None, *, prepared: bool = False

@@ -1,0 +1,127 @@
+"""`glyphlab read`: what is written on each page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glyphlab.cli.console import AsJson
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from glyphlab.recognition.formats import Named
+    from glyphlab.recognition.reader import Page
+
+EXAMPLES = """[bold]Examples[/]
+
+glyphlab read page.jpg
+
+glyphlab read scans/*.png --json --out pages.json
+
+glyphlab read form.tif --only 0-9 --overlay seen/  (a picture of what was found)
+
+glyphlab read letter.png --hocr --out letter.hocr
+"""
+
+
+def read(
+    pages: Annotated[
+        list[str], typer.Argument(help="Pictures of pages, folders or patterns; TIFF and PDF with several pages.")
+    ],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A shipped model's name, an .onnx file, or a run folder.")
+    ] = "characters",
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only", "--alphabet", help="What may be answered: 0-9, A-Z, abc, digits, letters, capitals, lowercase."
+        ),
+    ] = None,
+    context: Annotated[
+        bool, typer.Option("--context/--no-context", help="Off: each character is read for itself.")
+    ] = True,
+    language: Annotated[
+        str, typer.Option(help="Whose letter pairs count: en, or none for codes and other languages.")
+    ] = "en",
+    as_json: AsJson = False,
+    tsv: Annotated[bool, typer.Option("--tsv", help="Print the table that tesseract writes.")] = False,
+    hocr: Annotated[bool, typer.Option("--hocr", help="Print hOCR 1.2.")] = False,
+    alto: Annotated[bool, typer.Option("--alto", help="Print ALTO 4.2.")] = False,
+    overlay: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Draw what was read over each page, into this folder.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to this file instead of standard output.")
+    ] = None,
+) -> None:
+    """Turn pages into text.
+
+    Photos or scans of writing whose characters stand apart or touch a little,
+    dark on light or the reverse, turned by up to 12 degrees. Joined cursive,
+    where a word is one stroke, is not read, nor are punctuation marks that
+    the model does not know.
+
+    Neighbours settle digits against letters (O among digits is 0), letter
+    pairs of English count, and the case of letters that look alike in both,
+    such as c and C, is a guess; --no-context leaves all that out.
+
+    A page that cannot be used is named on standard error, the others are
+    read, and the exit code is 2.
+    """
+    from glyphlab.errors import GlyphlabError, ImageError
+    from glyphlab.files import write_text
+    from glyphlab.recognition.documents import pages_of
+    from glyphlab.recognition.formats import WRITERS
+    from glyphlab.recognition.reader import read as read_page
+    from glyphlab.recognition.recognizer import Recognizer
+    from glyphlab.recognition.search import find_pictures
+
+    wanted = [name for name, given in (("json", as_json), ("tsv", tsv), ("hocr", hocr), ("alto", alto)) if given] or [
+        "text"
+    ]
+    if len(wanted) > 1:
+        raise GlyphlabError(f"{' and '.join('--' + name for name in wanted)} were given; choose one")
+    recognizer = Recognizer.load(model)
+    recognizer.rule(only=only)  # a mistake in the alphabet is no page's fault
+    failures = 0
+
+    def fail(error: ImageError) -> None:
+        nonlocal failures
+        failures += 1
+        sys.stderr.write(f"glyphlab: {error}\n")
+
+    done: list[Named] = []
+    for path in find_pictures(pages, fail):
+        for name, pixels in pages_of(path):
+            if isinstance(pixels, ImageError):
+                fail(pixels)
+                continue
+            try:
+                page = read_page(recognizer, pixels, only=only, context=context, language=language)
+            except ImageError as error:
+                fail(ImageError(f"{name}: {error}"))
+                continue
+            done.append((name, page))
+            if overlay is not None:
+                _draw(pixels, page, overlay, [earlier for earlier, _ in done])
+    text = WRITERS[wanted[0]](done)
+    if out is not None:
+        write_text(out, text)
+    else:
+        typer.echo(text, nl=False)
+    if failures:
+        raise typer.Exit(2)
+
+
+def _draw(pixels: NDArray[np.uint8], page: Page, folder: Path, names: list[str]) -> None:
+    """Save the overlay of the last of `names` under its file's name; pages of one name are numbered."""
+    from glyphlab.recognition.overlay import save_overlay
+
+    stems = [Path(name.partition("#")[0]).stem for name in names]
+    number = stems.count(stems[-1])
+    save_overlay(pixels, page, folder / (f"{stems[-1]}.png" if number == 1 else f"{stems[-1]}-{number}.png"))

@@ -1,0 +1,96 @@
+"""The pages of a file: one of most pictures, several of a TIFF, and those of a PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glyphlab.errors import ImageError
+from glyphlab.imaging.picture import MAX_PIXELS, load_picture, opened
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+_MANY_FRAMES = frozenset({"TIFF", "MPO"})  # of other formats' frames, animations, the first is meant
+_PDF_DPI = 200
+
+
+def pages_of(path: str | Path) -> Iterator[tuple[str, NDArray[np.uint8] | ImageError]]:
+    """Each page of a file with its name, one at a time: its pixels, or what is wrong with it.
+
+    The pixels are uint8 [H, W] grey or [H, W, 3] RGB. The name is the path, with "#2" and so on from the second page
+    of a file. PDF files need pypdfium2, which is not installed with Glyphlab, and are drawn at 200 dots per inch.
+    """
+    path = Path(path)
+    frames = _pdf_pages(path) if path.suffix.lower() == ".pdf" else _frames(path)
+    for number, frame in enumerate(frames, start=1):
+        yield (str(path) if number == 1 else f"{path}#{number}"), frame
+
+
+def _frames(path: Path) -> Iterator[NDArray[np.uint8] | ImageError]:
+    """The frames of a picture file; of animations the first."""
+    try:
+        with opened(path) as picture:
+            count: int = getattr(picture, "n_frames", 1) if picture.format in _MANY_FRAMES else 1
+            if count > 1:
+                for number in range(count):
+                    yield _frame(picture, number, f"{path}, page {number + 1} of {count}")
+                return
+    except ImageError as error:
+        yield ImageError(f"{path}: {error}")
+        return
+    yield _loaded(path)
+
+
+def _frame(picture: Picture, number: int, name: str) -> NDArray[np.uint8] | ImageError:
+    """One frame of an open file."""
+    try:
+        picture.seek(number)
+        return load_picture(picture.copy())
+    except ImageError as error:
+        return ImageError(f"{name}: {error}")
+    except Exception as error:  # Pillow's decoders raise anything at all on damaged bytes
+        return ImageError(f"{name}: damaged ({' '.join(str(error).split())})")
+
+
+def _loaded(path: Path) -> NDArray[np.uint8] | ImageError:
+    try:
+        return load_picture(path)
+    except ImageError as error:
+        return error
+
+
+def _pdf_pages(path: Path) -> Iterator[NDArray[np.uint8] | ImageError]:
+    """The pages of a PDF file, drawn."""
+    try:
+        import pypdfium2  # type: ignore[import-not-found,unused-ignore]
+    except ModuleNotFoundError:
+        yield ImageError(
+            f"{path}: reading PDF files needs pypdfium2, which is not installed; install it with "
+            "'pip install pypdfium2', or save the pages as pictures"
+        )
+        return
+    try:
+        document: Any = pypdfium2.PdfDocument(path)
+    except (pypdfium2.PdfiumError, OSError) as error:
+        yield ImageError(f"{path}: not a PDF file that can be opened ({error})")
+        return
+    with closing(document):
+        for number in range(len(document)):
+            try:
+                yield load_picture(_drawn(document[number]))
+            except (pypdfium2.PdfiumError, ImageError) as error:
+                yield ImageError(f"{path}, page {number + 1} of {len(document)}: {error}")
+
+
+def _drawn(page: Any) -> Picture:
+    """A PDF page as a picture; a poster is drawn coarser, so that it stays within the limit of pixels."""
+    width, height = page.get_size()  # in points, of which there are 72 to the inch
+    scale = min(_PDF_DPI / 72, (MAX_PIXELS / max(width * height, 1.0)) ** 0.5 * 0.99)
+    picture: Picture = page.render(scale=scale).to_pil().convert("RGB")
+    return picture
