@@ -68,7 +68,7 @@ def _loaded(path: Path) -> NDArray[np.uint8] | ImageError:
 def _pdf_pages(path: Path) -> Iterator[NDArray[np.uint8] | ImageError]:
     """The pages of a PDF file, drawn."""
     try:
-        import pypdfium2  # type: ignore[import-not-found,unused-ignore]
+        import pypdfium2
     except ModuleNotFoundError:
         yield ImageError(
             f"{path}: reading PDF files needs pypdfium2, which is not installed; install it with "
