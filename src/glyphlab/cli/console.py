@@ -22,6 +22,13 @@ DataDir = Annotated[
         show_default=False,
     ),
 ]
+Model = Annotated[str, typer.Option("--model", "-m", help="A shipped model's name, an .onnx file, or a run folder.")]
+Only = Annotated[
+    str | None,
+    typer.Option(
+        "--only", "--alphabet", help="What may be answered: 0-9, A-Z, abc, digits, letters, capitals, lowercase."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from glyphlab.cli.console import AsJson
+from glyphlab.cli.console import AsJson, Model, Only
 
 if TYPE_CHECKING:
     from glyphlab.cli.answers import AnswerWriter
@@ -35,15 +35,8 @@ def predict(
     pictures: Annotated[
         list[str], typer.Argument(help="Pictures, folders or patterns.", metavar="FILES_OR_FOLDERS...")
     ],
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A shipped model's name, an .onnx file, or a run folder.")
-    ] = "characters",
-    only: Annotated[
-        str | None,
-        typer.Option(
-            "--only", "--alphabet", help="What may be answered: 0-9, A-Z, abc, digits, letters, capitals, lowercase."
-        ),
-    ] = None,
+    model: Model = "characters",
+    only: Only = None,
     min_confidence: Annotated[
         float, typer.Option(help="Mark answers of a lower probability as uncertain ('7?').", min=0, max=1)
     ] = 0.0,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glyphlab.cli.console import AsJson
+from glyphlab.cli.console import AsJson, Model, Only
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,15 +33,8 @@ def read(
     pages: Annotated[
         list[str], typer.Argument(help="Pictures of pages, folders or patterns; TIFF and PDF with several pages.")
     ],
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A shipped model's name, an .onnx file, or a run folder.")
-    ] = "characters",
-    only: Annotated[
-        str | None,
-        typer.Option(
-            "--only", "--alphabet", help="What may be answered: 0-9, A-Z, abc, digits, letters, capitals, lowercase."
-        ),
-    ] = None,
+    model: Model = "characters",
+    only: Only = None,
     context: Annotated[
         bool, typer.Option("--context/--no-context", help="Off: each character is read for itself.")
     ] = True,

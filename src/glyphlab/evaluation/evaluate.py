@@ -59,8 +59,7 @@ def judge(
     run: Run, classifier: Classifier, data: str | Path | None, split: Split, data_dir: Path | None
 ) -> tuple[Evaluation, GlyphSet]:
     """The evaluation and the images behind it, with the classes numbered as the network numbers them."""
-    stored_dir = run.environment["data"].get("data_dir")
-    folder = data_dir or (Path(stored_dir) if stored_dir else None)
+    folder = run.data_dir(data_dir)
     glyphs = load_images(run.recipe, split, folder) if data is None else _load_other(run, data, split, folder)
     glyphs = match_classes(glyphs, classifier.spec)
     _place(classifier, run.recipe.engine.device)

@@ -184,8 +184,7 @@ def export_run(
 def _load_data(run: Run, classifier: Classifier, data_dir: Path | None) -> tuple[GlyphSet, Parts, GlyphSet]:
     """Training images, their parts, and test images; the same training images that the run had."""
     recipe, facts = run.recipe, run.environment["data"]
-    stored_dir = facts.get("data_dir")
-    folder = data_dir or (Path(stored_dir) if stored_dir else None)
+    folder = run.data_dir(data_dir)
     train = load_images(recipe, "train", folder)
     if train.digest() != facts["sha256"]:
         raise RunError(

@@ -109,6 +109,11 @@ class Run:
         """Versions, machine, data and command."""
         return self._json("environment.json")
 
+    def data_dir(self, given: Path | None = None) -> Path | None:
+        """Where the run's data lie: the folder `given`, else the one recorded; None: the default place."""
+        recorded = self.environment["data"].get("data_dir")
+        return given or (Path(recorded) if recorded else None)
+
     @property
     def status(self) -> dict[str, Any]:
         """How far the run came: status, epochs, step, total_steps, best."""

@@ -101,8 +101,7 @@ def resume(
         recorded = recorded.with_settings({"training.epochs": epochs})
     with run.locked():
         facts = run.environment
-        stored_dir = facts["data"].get("data_dir")
-        glyphs = _load(recorded, data_dir or (Path(stored_dir) if stored_dir else None), reporter)
+        glyphs = _load(recorded, run.data_dir(data_dir), reporter)
         parts = Parts.carve(glyphs, recorded)
         if glyphs.digest() != facts["data"]["sha256"]:
             raise RunError(f"{run.folder}: the data '{recorded.data.name}' has changed since the run began; train anew")
