@@ -10,7 +10,7 @@ from PIL import Image
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError
-from glyphlab.evaluation import pictures
+from glyphlab.evaluation import pictures, sheet
 from glyphlab.evaluation.result import Evaluation
 
 RED = (192, 0, 0)
@@ -128,7 +128,7 @@ def test_grids_are_wider_than_tall_with_few_empty_places(count: int, columns: in
     ],
 )
 def test_a_percentage_is_0_or_100_only_when_it_is_exact(share: float, decimals: int, text: str) -> None:
-    assert pictures._percent(share, decimals) == text
+    assert sheet.percent(share, decimals) == text
 
 
 def test_pictures_report_where_they_cannot_be_written(tmp_path: Path) -> None:

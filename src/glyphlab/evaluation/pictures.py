@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +14,14 @@ from numpy.typing import NDArray
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.evaluation.metrics import Floats, Integers
 from glyphlab.evaluation.result import Evaluation
-from glyphlab.files import whole_file
+from glyphlab.evaluation.sheet import DARK, QUIET, RED, Sheet, drawable, percent, shortened, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-_DPI = 150
 _EVERY_CELL = 20  # up to so many classes each cell of the confusion matrix carries its number
 _TILE_INCHES = 1.05  # width of an image in the grid of examples
-_RED, _DARK, _QUIET = "#c00000", "#222222", "#666666"
 
 
 # ---- the confusion matrix ---------------------------------------------------------------------------------
@@ -44,19 +41,19 @@ def draw_confusion(evaluation: Evaluation, path: Path, normalised: bool) -> None
     many = classes > _EVERY_CELL
     side = min(max(0.27 * classes, 4.2), 17.0)  # of the matrix; this and what follows in inches
     cell_points = 72 * side / classes
-    names = [_drawable(_shortened(name)) for name in evaluation.class_names]
+    names = [drawable(shortened(name)) for name in evaluation.class_names]
     size = min(11.0, 0.75 * cell_points)
     name_width = max(map(len, names)) * 0.62 * size / 72 + 0.1
     on_end = 72 * name_width > 1.3 * cell_points
     name_height = name_width if on_end else 0.25
 
     what = "percent of each true class" if normalised else "number of images"
-    lines = [f"Confusion matrix: {what}", *_wrapped(evaluation.remark, width=int(13 * side))]
+    lines = [f"Confusion matrix: {what}", *wrapped(evaluation.remark, width=int(13 * side))]
     heading = f"{evaluation.data} {evaluation.split}: {evaluation.accuracy:.2%} of {len(evaluation):,} right"
     left, bottom = 0.4 + name_width, 0.4 + name_height
     top = 0.5 + 0.17 * len(lines) + (name_height if many else 0.0)
     right = name_width + 0.95 if many else 0.2
-    sheet = _Sheet(left + side + right, bottom + side + top)
+    sheet = Sheet(left + side + right, bottom + side + top)
     sheet.head(left, heading, lines)
     axes = sheet.axes(left, bottom, side, side)
     _name_classes(axes, names, size, on_end, all_sides=many)
@@ -121,13 +118,13 @@ def _draw_cells(
     )
     few = len(counts) <= _EVERY_CELL
     texts = {
-        (row, column): _percent(shares[row, column], int(few)) if normalised else f"{counts[row, column]:,}"
+        (row, column): percent(shares[row, column], int(few)) if normalised else f"{counts[row, column]:,}"
         for row, column in np.argwhere(kind.numbered).tolist()
     }
     longest = max(map(len, texts.values()), default=1)
     size = min(11.0, 0.6 * cell_points, cell_points / (0.62 * longest + 0.4))
     for (row, column), text in texts.items():
-        colour = "white" if values[row, column] > kind.white_above * top else _DARK
+        colour = "white" if values[row, column] > kind.white_above * top else DARK
         axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
     return image
 
@@ -163,9 +160,9 @@ def draw_examples(evaluation: Evaluation, glyphs: GlyphSet, indices: Sequence[in
     body_tall = _TILE_INCHES * rows * step_y
 
     note = "truth → prediction, with its probability; ✗ and a red frame: wrong"
-    lines = [line for text in (note, evaluation.remark) for line in _wrapped(text, int(13 * body_wide))]
+    lines = [line for text in (note, evaluation.remark) for line in wrapped(text, int(13 * body_wide))]
     head = 0.42 + 0.17 * len(lines)
-    sheet = _Sheet(body_wide, body_tall + head)
+    sheet = Sheet(body_wide, body_tall + head)
     sheet.head(gap * _TILE_INCHES, f"{evaluation.data} {evaluation.split}", lines)
     axes = sheet.axes(0.0, 0.0, body_wide, body_tall)
     for position, index in enumerate(int(index) for index in indices):
@@ -189,17 +186,17 @@ def _draw_tile(
 
     left, right, bottom, top = extent
     names, right_answer = evaluation.class_names, bool(evaluation.is_correct[index])
-    colour = _DARK if right_answer else _RED
+    colour = DARK if right_answer else RED
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=extent, aspect="equal")
     frame = Rectangle((left, top), right - left, bottom - top, fill=False)
-    frame.set_edgecolor(_QUIET if right_answer else _RED)
+    frame.set_edgecolor(QUIET if right_answer else RED)
     frame.set_linewidth(0.8 if right_answer else 2.5)
     axes.add_patch(frame)
 
     truth, prediction = names[evaluation.targets[index]], names[evaluation.predictions[index]]
-    words = f"{_shortened(truth, 12)} → {_shortened(prediction, 12)}"
-    answer = _drawable(words if right_answer else f"✗ {words}")
-    sure = f"{_percent(float(evaluation.confidences[index]))}%"
+    words = f"{shortened(truth, 12)} → {shortened(prediction, 12)}"
+    answer = drawable(words if right_answer else f"✗ {words}")
+    sure = f"{percent(float(evaluation.confidences[index]))}%"
     size = min(10.0, 72 * _TILE_INCHES / (0.64 * (len(answer) + 0.75 * len(sure) + 1.5)))
     axes.text(left, top - 0.07, answer, fontsize=size, color=colour, va="bottom")
     axes.text(right, top - 0.07, sure, fontsize=min(size, 7), color=colour, ha="right", va="bottom")
@@ -210,67 +207,6 @@ def _columns(count: int) -> int:
     if count <= 6:
         return count
     return min(range(4, 13), key=lambda columns: (-count % columns) + abs(columns - math.sqrt(2 * count)))
-
-
-# ---- what the drawings share ------------------------------------------------------------------------------
-
-
-class _Sheet:
-    """A figure on which places and sizes are given in inches from the lower left corner.
-
-    It stands outside pyplot: nothing global changes and no window is needed.
-    """
-
-    def __init__(self, width: float, height: float) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        self.width, self.height = width, height
-        self.figure = Figure(figsize=(width, height), dpi=_DPI)
-        FigureCanvasAgg(self.figure)
-
-    def axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
-        unit = (left / self.width, bottom / self.height, width / self.width, height / self.height)
-        return self.figure.add_axes(unit)
-
-    def head(self, left: float, title: str, lines: Sequence[str]) -> None:
-        """A title and small lines below it, at the upper edge."""
-        for inches_down, text, size, colour in ((0.1, title, 11, _DARK), (0.35, "\n".join(lines), 8, _QUIET)):
-            x, y = left / self.width, 1 - inches_down / self.height
-            self.figure.text(x, y, _drawable(text), fontsize=size, color=colour, va="top")
-
-    def save(self, path: Path) -> None:
-        with whole_file(path) as temporary:
-            self.figure.savefig(temporary)
-
-
-def _drawable(text: str) -> str:
-    """`text` as matplotlib can draw it: characters its font lacks as their code point, dollars as dollars."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-
-    known = get_font(findfont(FontProperties())).get_charmap()
-    shown = (c if c == "\n" or ord(c) in known else f"U+{ord(c):04X}" for c in text)
-    return "".join(shown).replace("$", r"\$")
-
-
-def _percent(share: float, decimals: int = 1) -> str:
-    """A share as percent without its sign; neither 0 nor 100 is shown for a share that is not exactly so."""
-    least = 10.0**-decimals
-    if share in (0.0, 1.0):
-        return f"{100 * share:.0f}"
-    if 100 * share < least / 2:
-        return f"<{least:g}"
-    if 100 * share >= 100 - least / 2:
-        return f">{100 - least:g}"
-    return f"{100 * share:.{decimals}f}"
-
-
-def _shortened(name: str, longest: int = 16) -> str:
-    return name if len(name) <= longest else name[: longest - 1] + "…"
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(width, 24))
 
 
 # ---- the outputs as text ----------------------------------------------------------------------------------
