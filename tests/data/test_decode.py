@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glyphlab.data.decode import PictureSettings, decode, fit, is_coloured, picture_size
+from glyphlab.data.decode import PictureSettings, decode, is_coloured, picture_size
 from glyphlab.errors import DataError, ImageError
 
 GREY = np.random.default_rng(5).integers(0, 256, (16, 16), dtype=np.uint8)
@@ -82,23 +82,6 @@ def test_colour_is_seen_in_a_single_pixel(tmp_path: Path) -> None:
     assert not is_coloured(save(tmp_path / "a.png", pixels))
     pixels[3, 4] = (10, 11, 10)
     assert is_coloured(save(tmp_path / "a.png", pixels))
-
-
-def test_fit_shrinks_by_averaging_areas() -> None:
-    large = np.random.default_rng(6).integers(0, 256, (64, 64), dtype=np.uint8)
-    averages = large.reshape(16, 4, 16, 4).mean(axis=(1, 3))
-    assert np.abs(fit(Image.fromarray(large), 16) - averages).max() <= 1
-
-
-def test_fit_keeps_proportions_and_pads_with_the_border_colour() -> None:
-    wide = np.full((10, 40), 200, dtype=np.uint8)
-    wide[3:7, 15:25] = 0
-    fitted = fit(Image.fromarray(wide), 20)
-    assert (fitted[:7] == 200).all() and (fitted[13:] == 200).all()
-    assert fitted[9, 10] == 0 and fitted.shape == (20, 20)
-    tall = np.zeros((40, 10, 3), dtype=np.uint8) + np.array([10, 20, 30], dtype=np.uint8)
-    assert (fit(Image.fromarray(tall), 20) == (10, 20, 30)).all()
-    assert fit(Image.new("L", (400, 1), 9), 16).tolist() == [[9] * 16] * 16
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,8 @@ from PIL import Image
 from glyphlab.data.decode import decode
 from glyphlab.errors import ImageError
 from glyphlab.imaging.glyph import FRAMINGS, prepare
-from glyphlab.imaging.picture import load_picture
 from glyphlab.recognition.modelfile import ModelInfo
-from glyphlab.recognition.preparation import as_glyph, describe, fit_whole, preparation_of
+from glyphlab.recognition.preparation import as_glyph, describe, preparation_of
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -24,7 +23,7 @@ def test_whole_pictures_become_what_training_made_of_them(
     Image.fromarray(rng.integers(0, 256, (*shape, 3), dtype=np.uint8)).save(path)
     trained = decode(path, 20, "grey" if channels == 1 else "rgb", invert=True)
     info = ModelInfo(("a", "b"), (channels, 20, 20), framing=None, invert=True)
-    np.testing.assert_array_equal(fit_whole(load_picture(path), info), trained)
+    np.testing.assert_array_equal(preparation_of(info)(path), trained)
 
 
 def test_a_framing_is_applied_at_the_models_size(rng: np.random.Generator) -> None:

@@ -72,8 +72,7 @@ def train(
     Ctrl-C stops after the present step and keeps everything.
     """
     from glyphlab.cli.progress import reporter_for
-    from glyphlab.evaluation.evaluate import evaluate as judge
-    from glyphlab.evaluation.export import export_run
+    from glyphlab.evaluation.export import conclude
     from glyphlab.training import train as training
     from glyphlab.training.run import Run
 
@@ -102,8 +101,7 @@ def train(
     interrupted = run.status["status"] == "interrupted"
     evaluation = None
     if evaluate and not interrupted:
-        export_run(run, data_dir=data_dir)
-        evaluation = judge(run, data_dir=data_dir)
+        evaluation = conclude(run, data_dir)
     if as_json:
         print_json(_as_json(run, evaluation))
     else:

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from glyphlab.errors import DataError
+from glyphlab.imaging.fitting import fit_whole
 from glyphlab.imaging.picture import GREY_MODES, flatten, opened
 from glyphlab.imaging.picture import SUFFIXES as SUFFIXES  # what counts as a picture in a folder
 
@@ -70,32 +70,5 @@ def decode(path: Path, size: int, channels: Literal["grey", "rgb"], invert: bool
     """
     with opened(path) as picture:
         flat = flatten(picture)
-        pixels = fit(flat.convert("L" if channels == "grey" else "RGB"), size)
+        pixels = fit_whole(flat.convert("L" if channels == "grey" else "RGB"), size, size)
     return 255 - pixels if invert else pixels
-
-
-def fit(picture: Image.Image, size: int) -> NDArray[np.uint8]:
-    """Scale an "L" or "RGB" picture into size x size, proportions kept, padded in its border's colour."""
-    if picture.size != (size, size):
-        scale = size / max(picture.size)
-        width, height = (max(1, round(extent * scale)) for extent in picture.size)
-        background = _border_colour(picture)
-        shrinking = scale < 1
-        method = Image.Resampling.BOX if shrinking else Image.Resampling.BICUBIC
-        canvas = Image.new(picture.mode, (size, size), background)
-        canvas.paste(picture.resize((width, height), method), ((size - width) // 2, (size - height) // 2))
-        picture = canvas
-    return np.array(picture, dtype=np.uint8)
-
-
-def _border_colour(picture: Image.Image) -> int | tuple[int, ...]:
-    """Median of the outermost pixels, per channel: what the paper looks like, whatever is drawn on it."""
-    width, height = picture.size
-    top, bottom = (0, 0, width, 1), (0, height - 1, width, height)
-    left, right = (0, 0, 1, height), (width - 1, 0, width, height)
-    bands = len(picture.getbands())
-    border = np.concatenate(
-        [np.asarray(picture.crop(strip)).reshape(-1, bands) for strip in (top, bottom, left, right)]
-    )
-    median = [int(channel) for channel in np.median(border, axis=0)]
-    return median[0] if bands == 1 else tuple(median)

@@ -16,10 +16,11 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import names
 from glyphlab.errors import ModelError, RunError, did_you_mean
 from glyphlab.evaluation.calibration import Calibration, balancing_weights, calibrated, calibration_error
-from glyphlab.evaluation.evaluate import match_classes, weights_sha256
+from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, weights_sha256, write_evaluation
 from glyphlab.evaluation.metrics import wilson_interval
 from glyphlab.evaluation.onnx_graph import build_model
 from glyphlab.evaluation.quantize import quantize, set_description, throughput
+from glyphlab.evaluation.result import Evaluation
 from glyphlab.files import whole_file
 from glyphlab.imaging.glyph import FRAMINGS
 from glyphlab.networks.classifier import Classifier, predict
@@ -156,18 +157,57 @@ def export_run(
     network cannot be exported or the check fails.
     """
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
-    path = path or run.folder / MODEL_NAME
-    classifier = run.classifier()
-    train, parts, test = _load_data(run, classifier, data_dir)
-    images = torch.from_numpy(train.images)
-    validation = predict(classifier, images, torch.from_numpy(parts.validation)).numpy()
-    calibration = Calibration.fit(validation, train.targets[parts.validation])
-    logits = predict(classifier, torch.from_numpy(test.images)).numpy()
-    info = _describe(run, classifier, calibration, framing, licence)
+    answers = _Answers.of(run, data_dir)
+    report, answered = _export(answers, path or run.folder / MODEL_NAME, framing, licence)
+    if not int8:
+        return report
+    return replace(report, int8=_export_int8(report, answers, answered))
+
+
+def conclude(run: Run, data_dir: Path | None = None) -> Evaluation:
+    """What follows a training: the run's model file and its evaluation, from one pass over the test images.
+
+    As `export_run` and `evaluate` with their defaults, and raises what they raise.
+    """
+    answers = _Answers.of(run, data_dir)
+    report, _ = _export(answers, run.folder / MODEL_NAME, "auto", "")
+    evaluation = Evaluation.from_logits(answers.test_logits, answers.test)
+    write_evaluation(evaluation, answers.test, evaluation_folder(run), report.info.temperature)
+    return evaluation
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """A run's network, its images, and what it says to those it was not trained on (logits, float32 [N, K])."""
+
+    run: Run
+    classifier: Classifier
+    train: GlyphSet
+    parts: Parts
+    test: GlyphSet
+    validation_logits: NDArray[np.float32]
+    test_logits: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, run: Run, data_dir: Path | None) -> _Answers:
+        classifier = run.classifier()
+        train, parts, test = _load_data(run, classifier, data_dir)
+        validation = predict(classifier, torch.from_numpy(train.images), torch.from_numpy(parts.validation)).numpy()
+        logits = predict(classifier, torch.from_numpy(test.images)).numpy()
+        return cls(run, classifier, train, parts, test, validation, logits)
+
+
+def _export(
+    answers: _Answers, path: Path, framing: str | Literal["auto"] | None, licence: str
+) -> tuple[ExportReport, NDArray[np.float32]]:
+    """Write and check the model; also its probabilities for the test images, float32 [N, K]."""
+    run, logits, test = answers.run, answers.test_logits, answers.test
+    calibration = Calibration.fit(answers.validation_logits, answers.train.targets[answers.parts.validation])
+    info = _describe(run, answers.classifier, calibration, framing, licence)
     probs = calibrated(logits, calibration.temperature)
     raw_error = {"ece_uncalibrated": calibration_error(calibrated(logits, 1.0), test.targets)}
     info = replace(info, figures=_figures(probs, test, calibration.conformal) | raw_error)
-    model = build_model(classifier, info)
+    model = build_model(answers.classifier, info)
 
     expected = torch.softmax(torch.from_numpy(logits) / calibration.temperature, dim=1).numpy()
     with whole_file(path) as temporary:
@@ -175,10 +215,7 @@ def export_run(
         answered = Recognizer.load(temporary).predict_glyphs(test.images)
         parity = Parity.measure(answered, expected)
         _require_parity(parity, run)
-    report = ExportReport(path, path.stat().st_size, OPSET, info, parity)
-    if not int8:
-        return report
-    return replace(report, int8=_export_int8(report, train, parts, test, answered))
+    return ExportReport(path, path.stat().st_size, OPSET, info, parity), answered
 
 
 def _load_data(run: Run, classifier: Classifier, data_dir: Path | None) -> tuple[GlyphSet, Parts, GlyphSet]:
@@ -267,10 +304,9 @@ def _require_parity(parity: Parity, run: Run) -> None:
         )
 
 
-def _export_int8(
-    report: ExportReport, train: GlyphSet, parts: Parts, test: GlyphSet, float32_probs: NDArray[np.float32]
-) -> Int8Report:
+def _export_int8(report: ExportReport, answers: _Answers, float32_probs: NDArray[np.float32]) -> Int8Report:
     """The quantised model, with thresholds and figures of its own."""
+    train, parts, test = answers.train, answers.parts, answers.test
     path = report.path.with_name(INT8_NAME)
     if path == report.path:
         raise ModelError(f"{path} would be written twice; choose another name for the float32 model")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from glyphlab.errors import ImageError, ModelError, did_you_mean
+from glyphlab.imaging.fitting import fit_whole
 from glyphlab.imaging.glyph import FRAMINGS, Framing, prepare
 from glyphlab.imaging.picture import PictureSource, load_picture
 from glyphlab.recognition.modelfile import ModelInfo
@@ -28,17 +30,23 @@ def preparation_of(info: ModelInfo) -> Preparation:
     when the model asks for a framing that this version does not know.
     """
     framing = framing_of(info)
-    if framing is None:
-        return lambda picture: fit_whole(load_picture(picture), info)
+    return partial(_whole, info=info) if framing is None else partial(_framed, framing=framing)
 
-    def framed(picture: PictureSource) -> NDArray[np.uint8]:
-        pixels = load_picture(picture, enough=_ENOUGH)
-        try:
-            return prepare(pixels, framing)
-        except ImageError as error:
-            raise ImageError(f"{describe(picture)}: {error}") from error
 
-    return framed
+def _whole(picture: PictureSource, info: ModelInfo) -> NDArray[np.uint8]:
+    """The picture fitted in whole, which is what becomes of a folder's pictures in training."""
+    channels, height, width = info.image_shape
+    pixels = fit_whole(_in_channels(Image.fromarray(load_picture(picture)), channels), width, height)
+    return 255 - pixels if info.invert else pixels
+
+
+def _framed(picture: PictureSource, framing: Framing) -> NDArray[np.uint8]:
+    """The character in the picture, framed."""
+    pixels = load_picture(picture, enough=_ENOUGH)
+    try:
+        return prepare(pixels, framing)
+    except ImageError as error:
+        raise ImageError(f"{describe(picture)}: {error}") from error
 
 
 def framing_of(info: ModelInfo) -> Framing | None:
@@ -62,25 +70,6 @@ def as_glyph(picture: PictureSource, info: ModelInfo) -> NDArray[np.uint8]:
     return pixels
 
 
-def fit_whole(picture: NDArray[np.uint8], info: ModelInfo) -> NDArray[np.uint8]:
-    """The whole picture scaled into the model's size, proportions kept, padded with its border's median colour.
-
-    This is what becomes of the pictures of a folder that is trained on, so a network trained on such expects it.
-    picture: uint8 [H, W] or [H, W, 3] RGB. Returns uint8 [height, width] or [height, width, 3].
-    """
-    channels, height, width = info.image_shape
-    whole = _in_channels(Image.fromarray(picture), channels)
-    if whole.size != (width, height):
-        scale = min(width / whole.width, height / whole.height)
-        inner = max(1, round(whole.width * scale)), max(1, round(whole.height * scale))
-        method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
-        canvas = Image.new(whole.mode, (width, height), _border_colour(np.asarray(whole)))
-        canvas.paste(whole.resize(inner, method), ((width - inner[0]) // 2, (height - inner[1]) // 2))
-        whole = canvas
-    pixels = np.array(whole, dtype=np.uint8)
-    return 255 - pixels if info.invert else pixels
-
-
 def describe(picture: PictureSource) -> str:
     """A picture's name in messages: its path, where it has one."""
     if isinstance(picture, np.ndarray | bytes):
@@ -91,10 +80,3 @@ def describe(picture: PictureSource) -> str:
 def _in_channels(picture: Image.Image, channels: int) -> Image.Image:
     """Grey or RGB, as the model takes it."""
     return picture.convert("L" if channels == 1 else "RGB")
-
-
-def _border_colour(pixels: NDArray[np.uint8]) -> int | tuple[int, ...]:
-    """Median of the outermost pixels, per channel: what the paper looks like, whatever is drawn on it."""
-    strips = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
-    median = np.median(np.concatenate(strips), axis=0)
-    return int(median) if median.ndim == 0 else tuple(int(channel) for channel in median)

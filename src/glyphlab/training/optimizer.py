@@ -21,8 +21,8 @@ def build_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.opt
     groups = [group for group in groups if group["params"]]
     fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
     if settings.optimizer == "sgd":
-        momentum = 0.9 if settings.momentum is None else settings.momentum
-        return torch.optim.SGD(groups, lr=settings.lr, momentum=momentum, nesterov=bool(settings.nesterov), fused=fused)
+        momentum, nesterov = settings.effective("momentum"), settings.effective("nesterov")
+        return torch.optim.SGD(groups, lr=settings.lr, momentum=momentum, nesterov=nesterov, fused=fused)
     kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
     return kind(groups, lr=settings.lr, fused=fused)
 

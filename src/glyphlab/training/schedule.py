@@ -22,11 +22,11 @@ def lr_factor(settings: TrainingSettings, step: int, total_steps: int, steps_per
     if step < warmup_steps:
         return min(1.0, (step + 1) / warmup_steps)
     progress = (step - warmup_steps) / max(1.0, total_steps - 1 - warmup_steps)
-    final = settings.final_lr_ratio or 0.0
+    final = settings.effective("final_lr_ratio")
     if settings.schedule == "cosine":
         return _cosine(1.0, final, progress)
     if settings.schedule == "one-cycle":
-        peak = settings.peak_at or 0.3
+        peak = settings.effective("peak_at")
         if progress < peak:
             return _cosine(_ONE_CYCLE_START, 1.0, progress / peak)
         return _cosine(1.0, final, (progress - peak) / (1 - peak))
