@@ -127,6 +127,8 @@ def light_slope(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     rows = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None]
     columns = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :]
     values = _border(grey)
+    if values.min() == values.max():  # a drawing on a screen: no light to be found, and no need to look
+        return np.zeros((height, width), dtype=np.float32)
     down, across = _border(np.repeat(rows, width, axis=1)), _border(np.repeat(columns, height, axis=0))
     terms = np.stack([down, across, np.ones_like(down)], axis=1).astype(np.float64)
     plane = np.array([0.0, 0.0, np.median(values)])

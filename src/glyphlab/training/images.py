@@ -49,9 +49,31 @@ class Parts:
 
     @classmethod
     def carve(cls, glyphs: GlyphSet, recipe: Recipe) -> Parts:
-        """Stratified by class; the same for the same seed."""
+        """Stratified by class; the same for the same seed. Raises `DataError` for more folds than images."""
         seed = derived_seed(recipe.training.seed, Purpose.SPLIT)
-        return cls(*stratified_split(glyphs.targets, recipe.data.validation, seed))
+        settings = recipe.data
+        if settings.folds is None:
+            return cls(*stratified_split(glyphs.targets, settings.validation, seed))
+        if len(glyphs) < settings.folds:
+            raise DataError(
+                f"{glyphs.name} has {len(glyphs):,} training images, too few for {settings.folds} folds; "
+                "use fewer folds or add images"
+            )
+        kept_back = stratified_folds(glyphs.targets, settings.folds, seed) == settings.fold
+        return cls(np.flatnonzero(~kept_back), np.flatnonzero(kept_back))
+
+
+def stratified_folds(targets: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
+    """Divide images into `folds` parts of the same size and mix of classes, to within one image each.
+
+    targets: int64 [N]. Returns the part of each image, int64 [N], 1 to `folds`. Same arguments, same parts.
+    """
+    rng = np.random.default_rng(seed)
+    by_class = [rng.permutation(np.flatnonzero(targets == target)) for target in np.unique(targets)]
+    parts = np.empty(len(targets), dtype=np.int64)
+    # Dealt like cards, class after class without starting anew, so that rests do not all go to the first folds.
+    parts[np.concatenate(by_class)] = np.arange(len(targets)) % folds + 1
+    return parts
 
 
 def data_facts(glyphs: GlyphSet, parts: Parts, data_dir: Path | None) -> dict[str, Any]:

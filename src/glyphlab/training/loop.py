@@ -20,13 +20,14 @@ from torch import Tensor
 from glyphlab.errors import RunError
 from glyphlab.networks.classifier import predict, to_pixels
 from glyphlab.training.augment import augment
-from glyphlab.training.checkpoint import Best, TrainingState, save_checkpoint
+from glyphlab.training.checkpoint import Best, TrainingState
+from glyphlab.training.distill import Teachers, distillation_loss
 from glyphlab.training.engine import Engine
 from glyphlab.training.history import EpochMetrics
+from glyphlab.training.keeper import Keeper
 from glyphlab.training.optimizer import set_lr, update_average
 from glyphlab.training.progress import Plan, Reporter, StepNews
 from glyphlab.training.recipe import Recipe
-from glyphlab.training.run import Run
 from glyphlab.training.schedule import lr_factor
 from glyphlab.training.seeds import Purpose, derived_seed, generator
 
@@ -40,7 +41,7 @@ class Job:
     """What is trained on.
 
     images: uint8 [N, H, W] or [N, H, W, 3]; targets: int64 [N]; both on the engine's device. train, validation:
-    int64 indices into them.
+    int64 indices into them. teachers: whose answers are learnt beside the targets.
     """
 
     recipe: Recipe
@@ -49,6 +50,7 @@ class Job:
     targets: Tensor
     train: Tensor
     validation: Tensor
+    teachers: Teachers | None = None
 
     @property
     def batch_size(self) -> int:
@@ -104,7 +106,9 @@ class Ending(Enum):
     TIME_BUDGET = "time budget used up"
 
 
-def fit(job: Job, state: TrainingState, run: Run, reporter: Reporter, stop_requested: Callable[[], bool]) -> Ending:
+def fit(
+    job: Job, state: TrainingState, keeper: Keeper, reporter: Reporter, stop_requested: Callable[[], bool]
+) -> Ending:
     """Train until the planned steps are done, progress ends, the time is up, or a stop is requested.
 
     State and files are consistent whenever this returns or raises; `RunError` when the loss is no longer finite.
@@ -115,7 +119,7 @@ def fit(job: Job, state: TrainingState, run: Run, reporter: Reporter, stop_reque
     forward = job.engine.forward(state.classifier, job.batch_size)
     class_weights = job.class_weights()
     total_epochs = math.ceil(state.total_steps / steps_per_epoch)
-    reporter.start(Plan(run.name, total_epochs, steps_per_epoch, state.total_steps, state.step))
+    reporter.start(Plan(keeper.name, total_epochs, steps_per_epoch, state.total_steps, state.step))
 
     def out_of_time() -> bool:
         budget = settings.time_budget_seconds
@@ -136,6 +140,10 @@ def fit(job: Job, state: TrainingState, run: Run, reporter: Reporter, stop_reque
 
             logits = forward(pixels)
             loss = F.cross_entropy(logits, targets, class_weights, label_smoothing=settings.label_smoothing)
+            if job.teachers is not None:
+                weights = None if class_weights is None else class_weights[targets]
+                taught = distillation_loss(logits, job.teachers.probs(pixels), weights)
+                loss = torch.lerp(loss, taught, settings.effective("distillation"))
             state.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             if settings.clip_norm is not None:
@@ -148,27 +156,27 @@ def fit(job: Job, state: TrainingState, run: Run, reporter: Reporter, stop_reque
             correct = (logits.detach().argmax(1) == targets).sum()
             state.sums += torch.stack([loss.detach() * len(targets), correct, torch.full_like(loss, len(targets))])
             if state.step % _LOOK_EVERY_STEPS == 0 or state.step == epoch_end:
-                _require_finite(state, job, run)
+                _require_finite(state, job, keeper)
                 now = time.monotonic()
                 state.time_seconds = spent_before + now - began
                 rate = (state.step - epoch_first_step) / (now - epoch_began)
                 reporter.step(_news(state, epoch, rate, job.batch_size))
                 if now - last_checkpoint > _CHECKPOINT_EVERY_SECONDS:
-                    save_checkpoint(state, run.checkpoint_path)
+                    keeper.save_checkpoint(state)
                     last_checkpoint = now
 
         state.time_seconds = spent_before + time.monotonic() - began
         if stop_requested() and state.step < epoch_end:
-            _require_finite(state, job, run)
-            save_checkpoint(state, run.checkpoint_path)
-            run.save_last(state)
+            _require_finite(state, job, keeper)
+            keeper.save_checkpoint(state)
+            keeper.save_last(state)
             return Ending.INTERRUPTED
         if state.step > epoch_first_step:
             steps_per_second = (state.step - epoch_first_step) / (time.monotonic() - epoch_began)
             _end_epoch(job, state, epoch, lr, steps_per_second * job.batch_size)
             state.time_seconds = spent_before + time.monotonic() - began
-            run.save_epoch(state)
-            save_checkpoint(state, run.checkpoint_path)
+            keeper.save_epoch(state)
+            keeper.save_checkpoint(state)
             last_checkpoint = time.monotonic()
             reporter.epoch(state.history[-1])
         if state.step < state.total_steps:
@@ -214,13 +222,13 @@ def _end_epoch(job: Job, state: TrainingState, epoch: int, lr: float, images_per
         state.sums.zero_()
 
 
-def _require_finite(state: TrainingState, job: Job, run: Run) -> None:
+def _require_finite(state: TrainingState, job: Job, keeper: Keeper) -> None:
     """Stop before anything spoilt is saved; the last checkpoint stays as it is."""
     if bool(torch.isfinite(state.sums).all()) and state.is_finite():
         return
     raise RunError(
         f"the loss is no longer finite at step {state.step:,} (epoch {(state.step - 1) // job.steps_per_epoch + 1}); "
-        f"the last good state is kept in {run.folder}. "
+        f"the last good state is {keeper.kept_in}. "
         f"Lower training.lr (now {job.recipe.training.lr:g}) or set training.clip_norm = 1.0"
     )
 

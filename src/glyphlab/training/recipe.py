@@ -7,6 +7,7 @@
     [network]   name, and the options of that network
     [training]  optimiser, schedule, length, seed
     [engine]    device, precision and the like: how fast, not what
+    [transfer]  only where a network learns new classes from another one's knowledge, see `transfer`
 
 A recipe is checked whole: every mistake is reported at once, and a setting that would have no effect is a mistake.
 """
@@ -41,6 +42,10 @@ class DataSettings(Section):
 
     name: str = Field("digits", min_length=1, description="a known data set, or the path of a folder or CSV file")
     validation: float = Field(0.1, ge=0, lt=1, description="share of the training images kept for validation")
+    folds: int | None = Field(
+        None, ge=2, le=100, description="instead of a share: validation is one of so many equal parts, see fold"
+    )
+    fold: int | None = Field(None, ge=1, description="which of the folds, counted from 1, is kept for validation")
     mean: float | None = Field(None, ge=0, le=1, description="subtracted from pixels in 0..1; default: the data's own")
     std: float | None = Field(None, gt=0, description="pixels are divided by it; default: the data's own")
     size: int | None = Field(None, ge=8, le=512, description="pictures are fitted into size x size pixels")
@@ -51,6 +56,12 @@ class DataSettings(Section):
     def contradictions(self) -> Iterator[str]:
         if (self.mean is None) != (self.std is None):
             yield "data.mean and data.std belong together; set both or neither"
+        if (self.folds is None) != (self.fold is None):
+            yield "data.folds and data.fold belong together; set both or neither"
+        if self.folds is not None and self.fold is not None and self.fold > self.folds:
+            yield f"data.fold is {self.fold}, but there are {self.folds} folds; expected 1 to {self.folds}"
+        if self.folds is not None and "validation" in self.model_fields_set:
+            yield "data.validation has no effect with data.folds, where the fold is the validation part; remove one"
 
 
 class AugmentSettings(Section):
@@ -128,6 +139,12 @@ class TrainingSettings(Section):
     class_balance: Literal["none", "loss", "sampling"] = Field(
         "none", description="rare classes count more in the loss, or are drawn more often"
     )
+    teachers: list[str] | None = Field(
+        None, min_length=1, description="runs on the same data whose answers are learnt beside the labels"
+    )
+    distillation: float | None = Field(
+        None, gt=0, le=1, description="share of the loss that the teachers' answers make; default 0.7"
+    )
     ema_decay: float | None = Field(None, gt=0, lt=1, description="average the weights over about 1/(1-decay) steps")
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
     early_stopping_epochs: int | None = Field(None, ge=1, description="stop after so many epochs without progress")
@@ -144,6 +161,22 @@ class TrainingSettings(Section):
         "plateau_patience": ("schedule", ("plateau",)),
     }
 
+    # What stands for a setting of `ONLY_WITH` that is left out where it acts.
+    DEFAULTS: ClassVar[dict[str, Any]] = {
+        "momentum": 0.9,
+        "nesterov": False,
+        "final_lr_ratio": 0.0,
+        "peak_at": 0.3,
+        "plateau_factor": 0.1,
+        "plateau_patience": 3,
+        "distillation": 0.7,
+    }
+
+    def effective(self, key: str) -> Any:
+        """A setting's value, or its default where it was left out."""
+        value = getattr(self, key)
+        return self.DEFAULTS[key] if value is None else value
+
     def contradictions(self) -> Iterator[str]:
         if isinstance(self.epochs, int) and self.epochs < 1:
             yield f"training.epochs is {self.epochs}; expected 1 or more, or 'auto'"
@@ -154,6 +187,8 @@ class TrainingSettings(Section):
                 yield f"training.{key} has no effect with {other} = '{actual}'; remove it or set {other} = {wanted}"
         if self.schedule == "one-cycle" and self.warmup_epochs:
             yield "training.warmup_epochs has no effect with schedule = 'one-cycle', which rises by itself; use peak_at"
+        if self.distillation is not None and self.teachers is None:
+            yield "training.distillation has no effect without training.teachers; name them, or remove it"
         if self.nesterov and self.momentum == 0:
             yield "training.nesterov needs momentum above 0"
 
@@ -172,6 +207,34 @@ class EngineSettings(Section):
             yield f"engine.threads is {self.threads}; expected 1 or more, or 'auto'"
 
 
+class TransferSettings(Section):
+    """How `glyphlab transfer` teaches a trained network new classes. base, framing and invert are its own record."""
+
+    base: str = Field("", description="the run or model whose network was taken over; recorded by glyphlab transfer")
+    framing: str = Field("", description="how pictures became glyphs, '': fitted in whole; recorded")
+    invert: bool = Field(False, description="pictures fitted in whole were inverted; recorded")
+    way: Literal["auto", "means", "probe", "finetune", "frozen"] = Field(
+        "auto", description="auto: the best by cross-validation; frozen: a new last layer by gradient descent alone"
+    )
+    freeze: Literal["all", "none"] | int | None = Field(
+        None, description="fine-tuning: all layers below the last keep their weights, the first N, or none; default none"
+    )
+    add: bool = Field(False, description="the new classes join those that the network knows")
+    copies: int | Literal["auto"] = Field(
+        "auto", description="each picture counts so often in means and probe, varied by [augment]; 1: as it is"
+    )
+
+    def contradictions(self) -> Iterator[str]:
+        for key, least in (("freeze", 0), ("copies", 1)):
+            value = getattr(self, key)
+            if isinstance(value, int) and value < least:
+                yield f"transfer.{key} is {value}; expected {least} or more"
+        if self.add and self.way not in ("auto", "probe"):
+            yield f"transfer.way = '{self.way}' changes the old classes' outputs, which transfer.add keeps; use 'probe'"
+        if self.freeze is not None and self.way in ("means", "probe", "frozen"):
+            yield f"transfer.freeze has no effect with way = '{self.way}', which freezes all; remove it or fine-tune"
+
+
 class Recipe(Section):
     """A complete training run. Build one with `Recipe.load` (a shipped name or a file) or `Recipe.parse` (a dict)."""
 
@@ -182,10 +245,11 @@ class Recipe(Section):
     network: NetworkSettings = NetworkSettings()
     training: TrainingSettings = TrainingSettings()
     engine: EngineSettings = EngineSettings()
+    transfer: TransferSettings | None = None
 
     def contradictions(self) -> Iterator[str]:
-        for section in (self.data, self.augment, self.network, self.training, self.engine):
-            yield from section.contradictions()
+        for section in (self.data, self.augment, self.network, self.training, self.engine, self.transfer):
+            yield from section.contradictions() if section is not None else ()
         if self.data.validation == 0:
             if self.training.schedule == "plateau":
                 yield "training.schedule = 'plateau' watches the validation loss, but data.validation is 0"
@@ -266,16 +330,13 @@ class Recipe(Section):
         """Every setting that has an effect, defaults written out."""
         whole = self.model_dump(exclude_none=True)
         training = self.training
-        if training.optimizer == "sgd":
-            whole["training"] |= {"momentum": self.momentum, "nesterov": bool(training.nesterov)}
-        if training.schedule in ("cosine", "one-cycle"):
-            whole["training"]["final_lr_ratio"] = training.final_lr_ratio or 0.0
-        if training.schedule == "one-cycle":
-            whole["training"]["peak_at"] = training.peak_at or 0.3
-        if training.schedule == "plateau":
-            whole["training"]["plateau_factor"] = training.plateau_factor or 0.1
-            patience = training.plateau_patience
-            whole["training"]["plateau_patience"] = 3 if patience is None else patience
+        for key, (other, values) in training.ONLY_WITH.items():
+            if getattr(training, other) in values:
+                whole["training"][key] = training.effective(key)
+        if training.teachers is not None:
+            whole["training"]["distillation"] = training.effective("distillation")
+        if self.data.folds is not None:
+            del whole["data"]["validation"]
         if not self.augment.elastic:
             del whole["augment"]["elastic_cells"]
         if not self.augment.moves_pixels:
@@ -283,16 +344,11 @@ class Recipe(Section):
         whole["network"] |= registry.resolved_options(self.network.name, self.network.options)
         return whole
 
-    @property
-    def momentum(self) -> float:
-        """SGD's momentum, its default filled in."""
-        return 0.9 if self.training.momentum is None else self.training.momentum
-
     def to_toml(self) -> str:
         """The resolved recipe as TOML text, which `from_toml` reads back."""
         whole = self.resolved()
         lines = [f"{key} = {_toml(value)}" for key, value in whole.items() if not isinstance(value, dict)]
-        for section in _SECTIONS:
+        for section in (name for name in _SECTIONS if name in whole):
             lines += ["", f"[{section}]"]
             lines += [f"{key} = {_toml(value)}" for key, value in whole[section].items()]
         return "\n".join(lines) + "\n"
@@ -304,6 +360,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "network": NetworkSettings,
     "training": TrainingSettings,
     "engine": EngineSettings,
+    "transfer": TransferSettings,
 }
 
 

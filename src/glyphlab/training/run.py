@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from glyphlab.errors import RunError, did_you_mean
 from glyphlab.files import make_folder, temporary_files, write_json, write_text, writing
 from glyphlab.networks.classifier import Classifier, load_weights, save_weights
-from glyphlab.training.checkpoint import TrainingState
+from glyphlab.training.checkpoint import TrainingState, save_checkpoint
 from glyphlab.training.history import EpochMetrics, draw_curves, write_metrics
 from glyphlab.training.recipe import Recipe
 
@@ -46,11 +46,13 @@ class Run:
     @classmethod
     def open(cls, path: str | Path, runs_dir: str | Path = "runs") -> Run:
         """Open a run by its path, or by its name within `runs_dir`. Raises `RunError`."""
-        for folder in (Path(path), Path(runs_dir) / path):
+        places = (Path(path), Path(runs_dir) / path)
+        for folder in places:
             if (folder / "recipe.toml").is_file() and (folder / "run.json").is_file():
                 return cls(folder)
-        if Path(path).is_dir():
-            raise RunError(f"{path} is not a run folder: it has no recipe.toml and run.json")
+        for folder in places:
+            if folder.is_dir():
+                raise RunError(f"{folder} is not a run folder: it has no recipe.toml and run.json")
         known = [run.name for run in cls.all_in(runs_dir)]
         near = did_you_mean(Path(path).name, known) if known else f"there are no runs in {runs_dir}"
         raise RunError(f"no run '{path}'; {near}")
@@ -161,6 +163,15 @@ class Run:
             yield
         finally:
             lock.release()
+
+    @property
+    def kept_in(self) -> str:
+        """Where the last good state is, as the end of a sentence."""
+        return f"kept in {self.folder}"
+
+    def save_checkpoint(self, state: TrainingState) -> None:
+        """Write the whole state, from which the run can be continued."""
+        save_checkpoint(state, self.checkpoint_path)
 
     def save_epoch(self, state: TrainingState) -> None:
         """Write what an epoch's end changes."""

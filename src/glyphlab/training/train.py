@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,11 +18,13 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import names
 from glyphlab.errors import RunError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
-from glyphlab.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from glyphlab.training.checkpoint import TrainingState, load_checkpoint
+from glyphlab.training.distill import Teachers
 from glyphlab.training.engine import Engine, Timing, settle
 from glyphlab.training.environment import describe_environment, peak_memory_mb
 from glyphlab.training.images import Parts, data_facts, load_images, normalisation
 from glyphlab.training.loop import Ending, Job, fit
+from glyphlab.training.memory import Memory, Trained
 from glyphlab.training.optimizer import build_optimizer
 from glyphlab.training.progress import Reporter, Silent
 from glyphlab.training.recipe import Recipe
@@ -57,26 +60,61 @@ def train(
     read. Raises `RecipeError`, `DataError`, `RunError`. Ctrl-C stops after the present step and keeps everything.
     """
     reporter = reporter or Silent()
-    chosen = compose(recipe, data, epochs, settings)
+    chosen = compose(recipe, data, epochs, settings, runs_dir)
     glyphs = _load(chosen, data_dir, reporter)
-    parts = Parts.carve(glyphs, chosen)
-    chosen = chosen.with_settings({"training.epochs": _epochs(chosen, len(parts.train))})
-    classifier = _new_classifier(chosen, glyphs, parts)
-    engine, timings = _settle(chosen, glyphs, parts, classifier, reporter)
-    facts = describe_environment(engine.device, engine.threads) | {
-        "seed": chosen.training.seed,
-        "data": data_facts(glyphs, parts, data_dir),
-        "parameters": classifier.parameter_count(),
-        "engine_timings": [timing.to_dict() for timing in timings],
+    return train_glyphs(chosen, glyphs, data_dir=data_dir, runs_dir=runs_dir, reporter=reporter)
+
+
+def train_glyphs(
+    recipe: Recipe,
+    glyphs: GlyphSet,
+    *,
+    data_dir: Path | None = None,
+    runs_dir: str | Path = "runs",
+    reporter: Reporter | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Run:
+    """Train on images that are in memory already: what `train` does once it has loaded the recipe's data.
+
+    glyphs: training images, of which the recipe's share is kept for validation. Apart from that share and from mean
+    and std the recipe's [data] section only says where others find the images again, in `data_dir`: `resume` and
+    `evaluate` go by it. stop: asked after every step; true ends the run as Ctrl-C does. Raises and stops as `train`.
+    """
+    reporter = reporter or Silent()
+    start = _prepare(recipe, glyphs, reporter)
+    facts = describe_environment(start.engine.device, start.engine.threads) | {
+        "seed": recipe.training.seed,
+        "data": data_facts(glyphs, start.parts, data_dir),
+        "parameters": start.classifier.parameter_count(),
+        "engine_timings": [timing.to_dict() for timing in start.timings],
     }
-    recorded = chosen.model_copy(update={"engine": engine.settings()})
-    run = Run.create(Path(runs_dir), glyphs.name, recorded, facts)
+    run = Run.create(Path(runs_dir), glyphs.name, start.recipe, facts)
     with run.locked():
-        job = _job(recorded, engine, glyphs, parts)
-        state = _new_state(job, classifier, _planned_steps(job, timings))
-        save_checkpoint(state, run.checkpoint_path)
-        _sitting(job, state, run, reporter)
+        job, state = start.begin(glyphs)
+        run.save_checkpoint(state)
+        _sitting(job, state, run, reporter, stop)
     return run
+
+
+def settled(recipe: Recipe, glyphs: GlyphSet, reporter: Reporter | None = None) -> Recipe:
+    """The recipe with its epochs counted and its engine timed, so that many like it need not be timed anew."""
+    return _prepare(recipe, glyphs, reporter or Silent()).recipe
+
+
+def train_in_memory(recipe: Recipe, glyphs: GlyphSet, *, reporter: Reporter | None = None) -> Trained:
+    """Train as `train_glyphs` does, to the same weights, without writing a file.
+
+    Ctrl-C ends it at once and nothing is kept. Raises `RecipeError`, `RunError`.
+    """
+    reporter = reporter or Silent()
+    start = _prepare(recipe, glyphs, reporter)
+    job, state = start.begin(glyphs)
+    memory = Memory(f"{glyphs.name}-{recipe.name}")
+    try:
+        ending = fit(job, state, memory, reporter, lambda: False)
+    finally:
+        reporter.stop()
+    return Trained(start.recipe, memory.best or state.result.eval(), state.history, ending.value)
 
 
 def resume(
@@ -87,11 +125,12 @@ def resume(
     data_dir: Path | None = None,
     runs_dir: str | Path = "runs",
     reporter: Reporter | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Run:
     """Continue a stopped run, or extend a finished one to `epochs` in all; on a CPU to the same bits.
 
-    recipe: if given it must equal the run's. Raises `RunError` when there is nothing left to do, when the recipe or
-    the data differ, or when the checkpoint is damaged.
+    recipe: if given it must equal the run's. stop: as for `train_glyphs`. Raises `RunError` when there is nothing left
+    to do, when the recipe or the data differ, or when the checkpoint is damaged.
     """
     reporter = reporter or Silent()
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
@@ -107,8 +146,9 @@ def resume(
             raise RunError(f"{run.folder}: the data '{recorded.data.name}' has changed since the run began; train anew")
         engine = Engine(**recorded.engine.model_dump())
         engine.activate()
-        job = _job(recorded, engine, glyphs, parts)
-        state = _new_state(job, _new_classifier(recorded, glyphs, parts), _epochs(recorded, 0) * job.steps_per_epoch)
+        classifier = _new_classifier(recorded, glyphs, parts)
+        job = _job(recorded, engine, glyphs, parts, Teachers.of(recorded, classifier.spec, engine))
+        state = _new_state(job, classifier, _epochs(recorded, 0) * job.steps_per_epoch)
         if run.checkpoint_path.exists():
             planned = state.total_steps
             load_checkpoint(state, run.checkpoint_path)
@@ -122,7 +162,7 @@ def resume(
         if epochs is not None:
             run.set_recipe(recorded)
         reporter.note(f"continuing {run.folder} at step {state.step:,} of {state.total_steps:,}")
-        _sitting(job, state, run, reporter)
+        _sitting(job, state, run, reporter, stop)
     return run
 
 
@@ -131,8 +171,9 @@ def compose(
     data: str | Path | None = None,
     epochs: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    runs_dir: str | Path = "runs",
 ) -> Recipe:
-    """The recipe with the caller's changes; the path of the user's own data made absolute."""
+    """The recipe with the caller's changes; paths of the user's own data and of teachers made absolute."""
     chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     changes = dict(settings or {})
     if data is not None:
@@ -143,6 +184,9 @@ def compose(
     path = Path(chosen.data.name).expanduser()
     if chosen.data.name not in names() and path.exists() and not path.is_absolute():
         chosen = chosen.with_settings({"data.name": str(path.resolve())})
+    if chosen.training.teachers is not None:
+        found = [str(Run.open(teacher, runs_dir).folder.resolve()) for teacher in chosen.training.teachers]
+        chosen = chosen.with_settings({"training.teachers": found})
     return chosen
 
 
@@ -174,13 +218,15 @@ class StopSignal:
         self.requested = True
 
 
-def _sitting(job: Job, state: TrainingState, run: Run, reporter: Reporter) -> None:
+def _sitting(
+    job: Job, state: TrainingState, run: Run, reporter: Reporter, stop: Callable[[], bool] | None = None
+) -> None:
     """One stretch of training, from here to whatever ends it, with the closing entries in the run folder."""
-    stop = StopSignal()
+    signals = StopSignal()
     peak_before = run.environment.get("peak_memory_mb") or 0.0
     try:
-        with stop.listening():
-            ending = fit(job, state, run, reporter, lambda: stop.requested)
+        with signals.listening():
+            ending = fit(job, state, run, reporter, lambda: signals.requested or (stop is not None and stop()))
     except RunError:
         run.set_status("failed", state)
         raise
@@ -196,6 +242,33 @@ def _sitting(job: Job, state: TrainingState, run: Run, reporter: Reporter) -> No
     run.set_status(ending.value, state)
     if ending is Ending.INTERRUPTED:
         reporter.note(f"stopped and saved; continue with: glyphlab train --resume {run.folder}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """All that is decided before the first step. recipe: with its epochs counted and its engine settled."""
+
+    recipe: Recipe
+    parts: Parts
+    classifier: Classifier
+    engine: Engine
+    timings: list[Timing]
+    teachers: Teachers | None
+
+    def begin(self, glyphs: GlyphSet) -> tuple[Job, TrainingState]:
+        """The work and its state at step 0, on the engine's device."""
+        job = _job(self.recipe, self.engine, glyphs, self.parts, self.teachers)
+        return job, _new_state(job, self.classifier, _planned_steps(job, self.timings))
+
+
+def _prepare(recipe: Recipe, glyphs: GlyphSet, reporter: Reporter) -> _Start:
+    parts = Parts.carve(glyphs, recipe)
+    counted = recipe.with_settings({"training.epochs": _epochs(recipe, len(parts.train))})
+    classifier = _new_classifier(counted, glyphs, parts)
+    engine, timings = _settle(counted, glyphs, parts, classifier, reporter)
+    teachers = Teachers.of(counted, classifier.spec, engine)
+    settled = counted.model_copy(update={"engine": engine.settings()})
+    return _Start(settled, parts, classifier, engine, timings, teachers)
 
 
 def _load(recipe: Recipe, data_dir: Path | None, reporter: Reporter) -> GlyphSet:
@@ -234,7 +307,7 @@ def _settle(
     return engine, timings
 
 
-def _job(recipe: Recipe, engine: Engine, glyphs: GlyphSet, parts: Parts) -> Job:
+def _job(recipe: Recipe, engine: Engine, glyphs: GlyphSet, parts: Parts, teachers: Teachers | None = None) -> Job:
     """Everything on the engine's device; on the CPU the images are shared, not copied."""
     device = engine.device
     return Job(
@@ -244,6 +317,7 @@ def _job(recipe: Recipe, engine: Engine, glyphs: GlyphSet, parts: Parts) -> Job:
         targets=torch.from_numpy(glyphs.targets).to(device),
         train=torch.from_numpy(parts.train).to(device),
         validation=torch.from_numpy(parts.validation).to(device),
+        teachers=teachers,
     )
 
 
@@ -261,7 +335,6 @@ def _new_state(job: Job, classifier: Classifier, total_steps: int) -> TrainingSt
     """Step 0: optimiser, average and plateau as the recipe asks for."""
     settings = job.recipe.training
     job.engine.place(classifier)
-    resolved = job.recipe.resolved()["training"]
     on_plateau = settings.schedule == "plateau"
     # MPS has no float64.
     exact = torch.float32 if job.engine.device == "mps" else torch.float64
@@ -270,7 +343,9 @@ def _new_state(job: Job, classifier: Classifier, total_steps: int) -> TrainingSt
         optimizer=build_optimizer(classifier, settings),
         total_steps=total_steps,
         average=copy.deepcopy(classifier).requires_grad_(False) if settings.ema_decay is not None else None,
-        plateau=Plateau(resolved["plateau_factor"], resolved["plateau_patience"]) if on_plateau else None,
+        plateau=Plateau(settings.effective("plateau_factor"), settings.effective("plateau_patience"))
+        if on_plateau
+        else None,
         sums=torch.zeros(3, dtype=exact, device=job.engine.device),
     )
 

@@ -1,0 +1,69 @@
+"""Learning from other networks: their answers stand beside the labels (Hinton, Vinyals and Dean 2015).
+
+Several unlike networks err differently, so the mean of their answers is better than any of them; one network that
+learns this mean keeps most of the gain at its own cost. The teachers see what the student sees, the augmented image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glyphlab.errors import RecipeError
+from glyphlab.networks.classifier import Classifier, ClassifierSpec
+from glyphlab.training.engine import Engine
+from glyphlab.training.recipe import Recipe
+from glyphlab.training.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Teachers:
+    """Finished networks that are asked, and do not change.
+
+    forwards: each from pixels, float32 [B, C, H, W] in 0..1, to logits [B, K].
+    """
+
+    forwards: tuple[Callable[[Tensor], Tensor], ...]
+
+    @classmethod
+    def of(cls, recipe: Recipe, spec: ClassifierSpec, engine: Engine) -> Teachers | None:
+        """The best weights of the runs that the recipe names, on the engine's device and in its precision.
+
+        spec: of the student. Raises `RunError` for what is no run, `RecipeError` where a teacher knows other classes
+        or images.
+        """
+        runs, batch_size = recipe.training.teachers, recipe.training.batch_size
+        if runs is None:
+            return None
+        return cls(tuple(engine.forward(_teacher(run, spec, engine), batch_size) for run in runs))
+
+    @torch.no_grad()
+    def probs(self, pixels: Tensor) -> Tensor:
+        """Mean of the teachers' probabilities, float32 [B, K]."""
+        answers = [F.softmax(forward(pixels), dim=1) for forward in self.forwards]
+        return torch.stack(answers).mean(dim=0)
+
+
+def distillation_loss(logits: Tensor, probs: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean cross-entropy of the student's logits [B, K] against the teachers' probs [B, K], in nats.
+
+    weights: of each image [B], as the loss against the labels weighs them; None: all alike.
+    """
+    losses = -(probs * F.log_softmax(logits, dim=1)).sum(dim=1)
+    return losses.mean() if weights is None else (losses * weights).sum() / weights.sum()
+
+
+def _teacher(run: str, spec: ClassifierSpec, engine: Engine) -> Classifier:
+    classifier = Run.open(run).classifier()
+    if classifier.spec.class_names != spec.class_names or classifier.spec.image_shape != spec.image_shape:
+        raise RecipeError(
+            f"training.teachers: {run} tells {len(classifier.spec.class_names)} classes apart on images of "
+            f"{classifier.spec.image_shape}; expected the student's own {len(spec.class_names)} classes and "
+            f"{spec.image_shape}: name runs on the same data"
+        )
+    engine.place(classifier.requires_grad_(False))
+    return classifier.eval()

@@ -1,0 +1,28 @@
+"""Where a training leaves what it has reached: a run folder (`run.Run`), or memory (`memory.Memory`)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from glyphlab.training.checkpoint import TrainingState
+
+
+class Keeper(Protocol):
+    """Keeps the state of a training at the moments that the loop chooses."""
+
+    @property
+    def name(self) -> str:
+        """What the training is called, for whoever watches it."""
+
+    @property
+    def kept_in(self) -> str:
+        """Where the last good state is, as the end of a sentence: "kept in runs/mnist-glyphnet-1"."""
+
+    def save_checkpoint(self, state: TrainingState) -> None:
+        """Keep all that continuing needs."""
+
+    def save_epoch(self, state: TrainingState) -> None:
+        """Keep what an epoch's end changes: figures, the newest weights, the best ones if these are they."""
+
+    def save_last(self, state: TrainingState) -> None:
+        """Keep the newest weights, in the middle of an epoch."""

@@ -1,0 +1,46 @@
+"""A training that leaves no folder behind: its best network stays in memory."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+from glyphlab.networks.classifier import Classifier
+from glyphlab.training.checkpoint import TrainingState
+from glyphlab.training.history import EpochMetrics
+from glyphlab.training.recipe import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a training in memory gives back.
+
+    recipe: as it was resolved, with the engine that was used. classifier: the best epoch's network by validation,
+    or the last one's without validation images, in evaluation mode. history: a row an epoch. ending: why it stopped.
+    """
+
+    recipe: Recipe
+    classifier: Classifier
+    history: list[EpochMetrics]
+    ending: str
+
+
+class Memory:
+    """A `Keeper` that keeps a copy of the best network and nothing else."""
+
+    kept_in = "lost, since this training writes no files"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.best: Classifier | None = None
+
+    def save_checkpoint(self, state: TrainingState) -> None:
+        """Nothing: a training in memory is never continued."""
+
+    def save_epoch(self, state: TrainingState) -> None:
+        """Keep the network of the epoch that is the best so far."""
+        if state.best is not None and state.best.epoch == state.history[-1].epoch:
+            self.best = copy.deepcopy(state.result).eval()
+
+    def save_last(self, state: TrainingState) -> None:
+        """Nothing: the newest network lies in the state itself."""

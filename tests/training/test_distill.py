@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from glyphlab.data.glyphset import GlyphSet
+from glyphlab.errors import RecipeError, RunError
+from glyphlab.training.distill import distillation_loss
+from glyphlab.training.recipe import Recipe
+from glyphlab.training.run import Run
+from glyphlab.training.train import compose, resume, train_glyphs
+
+
+@pytest.fixture
+def glyphs(rng: np.random.Generator) -> GlyphSet:
+    """Bars, upright or lying, so that a linear network learns them at once."""
+    targets = np.arange(60, dtype=np.int64) % 2
+    images = rng.integers(0, 40, (60, 8, 8), dtype=np.uint8)
+    images[targets == 0, :, 3:5] = 255
+    images[targets == 1, 3:5, :] = 255
+    return GlyphSet(images, targets, ("upright", "lying"), name="bars")
+
+
+def recipe(epochs: int = 3, **training: object) -> Recipe:
+    settings = {"epochs": epochs, "batch_size": 20, "lr": 0.02, **training}
+    engine = {"device": "cpu", "precision": "float32", "channels_last": False, "compile": False, "threads": 1}
+    return Recipe.parse({"network": {"name": "linear"}, "training": settings, "engine": engine})
+
+
+def test_the_loss_is_the_cross_entropy_against_the_teachers() -> None:
+    stream = torch.Generator().manual_seed(3)
+    logits, answers = torch.randn(6, 4, generator=stream), torch.randn(6, 4, generator=stream).softmax(1)
+    torch.testing.assert_close(distillation_loss(logits, answers, None), F.cross_entropy(logits, answers))
+    weights = torch.tensor([0.0, 0, 0, 0, 2, 0])
+    torch.testing.assert_close(distillation_loss(logits, answers, weights), F.cross_entropy(logits[4:5], answers[4:5]))
+
+
+def test_a_student_learns_its_teachers_answers_rather_than_the_labels(glyphs: GlyphSet, tmp_path: Path) -> None:
+    contrary = GlyphSet(glyphs.images, 1 - glyphs.targets, glyphs.class_names, name="bars")
+    teacher = train_glyphs(recipe(20), contrary, runs_dir=tmp_path)
+    taught = recipe(20, teachers=[str(teacher.folder)], distillation=1.0)
+    student = train_glyphs(taught, glyphs, runs_dir=tmp_path)
+    assert teacher.history[-1].validation_accuracy == 1.0
+    # Its labels say the opposite of what its teacher says.
+    assert student.history[-1].validation_accuracy == 0.0
+
+
+def test_a_taught_run_resumes_to_the_same_bits(
+    glyphs: GlyphSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = train_glyphs(recipe(), glyphs, runs_dir=tmp_path)
+    monkeypatch.setattr("glyphlab.training.train.load_images", lambda *args, **kwargs: glyphs)
+    taught = recipe(4, teachers=[str(teacher.folder)])
+    whole = train_glyphs(taught, glyphs, runs_dir=tmp_path)
+    calls = iter(range(1000))
+    part = train_glyphs(taught, glyphs, runs_dir=tmp_path, stop=lambda: next(calls) > 5)
+    assert part.status["status"] == "interrupted"
+    resume(part)
+    continued, at_once = part.classifier().state_dict(), whole.classifier().state_dict()
+    assert all(torch.equal(continued[name], at_once[name]) for name in at_once)
+    assert Run.open(part.folder).recipe.resolved()["training"]["distillation"] == 0.7
+
+
+def test_teachers_are_checked_before_a_run_folder_is_made(glyphs: GlyphSet, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no run 'nowhere'"):
+        train_glyphs(recipe(teachers=["nowhere"]), glyphs, runs_dir=tmp_path / "runs")
+    other = GlyphSet(glyphs.images, glyphs.targets, ("a", "b"), name="bars")
+    teacher = train_glyphs(recipe(), other, runs_dir=tmp_path)
+    with pytest.raises(RecipeError, match=r"training\.teachers: .* name runs on the same data"):
+        train_glyphs(recipe(teachers=[str(teacher.folder)]), glyphs, runs_dir=tmp_path / "runs")
+    assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_distillation_needs_teachers() -> None:
+    with pytest.raises(RecipeError, match=r"training\.distillation has no effect without training\.teachers"):
+        recipe(distillation=0.5)
+
+
+def test_teachers_may_be_named_within_the_runs_folder(glyphs: GlyphSet, tmp_path: Path) -> None:
+    teacher = train_glyphs(recipe(), glyphs, runs_dir=tmp_path)
+    composed = compose(recipe(teachers=[teacher.name]), runs_dir=tmp_path)
+    assert composed.training.teachers == [str(teacher.folder.resolve())]
