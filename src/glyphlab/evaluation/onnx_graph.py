@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from glyphlab import __version__
 from glyphlab.errors import ModelError
-from glyphlab.networks.classifier import Classifier
+from glyphlab.networks.classifier import Classifier, evaluating
 from glyphlab.networks.layers import GlobalAvgPool2d
+from glyphlab.networks.resnet import Bottleneck
 from glyphlab.recognition.modelfile import INPUT, IR_VERSION, METADATA_KEY, OPSET, OUTPUT, ModelInfo
 
 Values = NDArray[np.float64]
@@ -92,7 +93,17 @@ class _Graph:
 
 def _append_network(graph: _Graph, classifier: Classifier, value: str) -> str:
     """The layers of the network, each under its own name. Returns the name of the logits."""
-    layers = _layers(classifier.body)
+    pooled = _adaptively_pooled(classifier)
+    body = classifier.body
+    return _append_layers(
+        graph, _layers(body) if isinstance(body, nn.Sequential) else [("network", body)], value, pooled
+    )
+
+
+def _append_layers(
+    graph: _Graph, layers: list[tuple[str, nn.Module]], value: str, pooled: dict[nn.Module, tuple[int, int]]
+) -> str:
+    """Layers in order of execution. pooled: height and width of what adaptive poolings are given."""
     place = 0
     while place < len(layers):
         name, layer = layers[place]
@@ -101,6 +112,10 @@ def _append_network(graph: _Graph, classifier: Classifier, value: str) -> str:
             norm = following if isinstance(following, nn.BatchNorm2d | nn.BatchNorm1d) else None
             value = _append_weighted(graph, name, layer, norm, value)
             place += norm is not None
+        elif isinstance(layer, Bottleneck):
+            value = _append_bottleneck(graph, name, layer, value)
+        elif isinstance(layer, nn.AdaptiveAvgPool2d) and _pair(layer.output_size) != [1, 1]:
+            value = _append_adaptive_mean(graph, name, pooled[layer], _pair(layer.output_size), value)
         elif not isinstance(layer, nn.Dropout | nn.Dropout2d | nn.Identity):
             append = _LAYERS.get(type(layer))
             if append is None:
@@ -119,6 +134,55 @@ def _layers(network: nn.Module, prefix: str = "") -> list[tuple[str, nn.Module]]
         for name, layer in network.named_children()
         for found in _layers(layer, f"{prefix}.{name}" if prefix else name)
     ]
+
+
+def _append_bottleneck(graph: _Graph, name: str, block: Bottleneck, value: str) -> str:
+    """relu(x + f(x)), as `Bottleneck.forward` has it."""
+    activation = nn.ReLU()
+    parts = [("conv1", block.conv1), ("bn1", block.bn1), ("relu1", activation)]
+    parts += [("conv2", block.conv2), ("bn2", block.bn2), ("relu2", activation)]
+    parts += [("conv3", block.conv3), ("bn3", block.bn3)]
+    change = _append_layers(graph, [(f"{name}.{part}", layer) for part, layer in parts], value, {})
+    if block.downsample is not None:
+        value = _append_layers(graph, _layers(block.downsample, f"{name}.downsample"), value, {})
+    return graph.add("Relu", name, graph.add("Add", f"{name}.sum", change, value))
+
+
+def _adaptively_pooled(classifier: Classifier) -> dict[nn.Module, tuple[int, int]]:
+    """Height and width of the maps that each adaptive pooling is given, found by sending an image through."""
+    sizes: dict[nn.Module, tuple[int, int]] = {}
+
+    def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        sizes[layer] = (inputs[0].shape[2], inputs[0].shape[3])
+
+    layers = [layer for layer in classifier.modules() if isinstance(layer, nn.AdaptiveAvgPool2d)]
+    handles = [layer.register_forward_pre_hook(note) for layer in layers]
+    try:
+        if layers:
+            with evaluating(classifier):
+                classifier(classifier.mean.new_zeros(1, *classifier.spec.image_shape))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return sizes
+
+
+def _append_adaptive_mean(graph: _Graph, name: str, size: tuple[int, int], wanted: list[int], value: str) -> str:
+    """An adaptive average pooling to more than one value: a matrix of means on either side of each map."""
+    if list(size) == wanted:
+        return graph.add("Identity", name, value)
+    rows, columns = (_means(extent, cells) for extent, cells in zip(size, wanted, strict=True))
+    shorter = graph.add("MatMul", f"{name}.rows", graph.constant(f"{name}.row_means", rows), value)
+    return graph.add("MatMul", name, shorter, graph.constant(f"{name}.column_means", columns.T))
+
+
+def _means(extent: int, cells: int) -> Values:
+    """The matrix [cells, extent] of torch's adaptive means: cell i covers floor(i*n/k) to ceil((i+1)*n/k)."""
+    matrix = np.zeros((cells, extent))
+    for cell in range(cells):
+        start, end = cell * extent // cells, -(-(cell + 1) * extent // cells)
+        matrix[cell, start:end] = 1 / (end - start)
+    return matrix
 
 
 def _append_weighted(
@@ -267,7 +331,7 @@ def _pair(value: Any) -> list[int]:
 
 
 def _inexpressible(name: str, layer: nn.Module) -> ModelError:
-    known = ", ".join(sorted(kind.__name__ for kind in (nn.Conv2d, nn.Linear, *_LAYERS)))
+    known = ", ".join(sorted(kind.__name__ for kind in (nn.Conv2d, nn.Linear, Bottleneck, *_LAYERS)))
     return ModelError(
         f"the layer '{name}' ({' '.join(str(layer).split())[:120]}) cannot be written to a model file; "
         f"expected a sequence of {known} in their usual forms"

@@ -37,6 +37,7 @@ _WORDS = {
     "MaxPool2d": "MaxPool",
     "AvgPool2d": "AvgPool",
     "GlobalAvgPool2d": "global AvgPool",
+    "AdaptiveAvgPool2d": "global AvgPool",
     "AdaptiveMaxPool2d": "global MaxPool",
 }
 _COLOURS = {"input": "#c9ced6", "maps": "#7fb0dc", "vector": "#8cc9a1", "output": "#f2b263"}
@@ -147,7 +148,9 @@ def _words(layer: LayerRow) -> str:
         return f"Linear {layer.input_shape[-1]:,} → {layer.output_shape[-1]:,}"
     if layer.kind.startswith(("Adaptive", "Global")) and layer.output_shape[-2:] == (1, 1):
         return _WORDS[layer.kind]
-    return f"{_WORDS.get(layer.kind, layer.kind)} {layer.detail.replace('x', '×')}".strip()
+    kind = _WORDS.get(layer.kind, layer.kind).removeprefix("global ")
+    beside = "shortcut " if ".downsample." in layer.name and layer.kind == "Conv2d" else ""
+    return f"{beside}{kind} {layer.detail.replace('x', '×')}".strip()
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,17 @@ class _Network:
 
     smallest_side: from all options to the height and width, in pixels, below which the poolings leave
     nothing.
+    home: channels, height, width of the images and number of classes that it was made for.
     """
 
     summary: str
     builder: str
     options: dict[str, OptionSpec]
     smallest_side: Callable[[Mapping[str, Any]], int]
+    home: tuple[tuple[int, int, int], int] = ((1, 28, 28), 10)
+
+
+_IMAGENET = ((3, 224, 224), 1000)
 
 
 def _widths(*default: int) -> IntListOption:
@@ -142,12 +147,39 @@ _NETWORKS: dict[str, _Network] = {
         {},
         lambda options: 1,
     ),
+    "alexnet": _Network(
+        "five convolutions and three linear layers, for photographs; weights learned on ImageNet load",
+        "alexnet:alexnet",
+        {"dropout": _dropout(0.5, "before each hidden linear layer")},
+        lambda options: 63,
+        _IMAGENET,
+    ),
+    "resnet50": _Network(
+        "fifty layers in residual blocks, for photographs; weights learned on ImageNet load",
+        "resnet:resnet50",
+        {},
+        lambda options: 1,
+        _IMAGENET,
+    ),
 }
 
 
 def names() -> list[str]:
-    """The names of all networks, our default first."""
-    return list(_NETWORKS)
+    """The names of the networks for glyphs, our default first."""
+    return [name for name, network in _NETWORKS.items() if network.home is not _IMAGENET]
+
+
+def imagenet_names() -> list[str]:
+    """The names of the networks for photographs, whose weights others learned on ImageNet."""
+    return [name for name, network in _NETWORKS.items() if network.home is _IMAGENET]
+
+
+def home(name: str) -> tuple[tuple[int, int, int], int]:
+    """Image shape (channels, height, width) and number of classes that the network `name` was made for.
+
+    Raises `ModelError` when there is none of that name.
+    """
+    return _network(name).home
 
 
 def summary(name: str) -> str:
@@ -201,7 +233,8 @@ def create(name: str, image_shape: tuple[int, int, int], classes: int, /, **opti
     options: as `option_specs` has them; defaults give the published networks.
 
     The network maps normalised images, float32 [B, C, H, W], to logits, float32 [B, classes]: softmax belongs
-    to the loss and to whoever shows probabilities. Its last layer, a `torch.nn.Linear`, is called ``output``.
+    to the loss and to whoever shows probabilities. Its last layer is a `torch.nn.Linear`, called ``output`` in the
+    networks for glyphs; those of `imagenet_names` keep torchvision's names, see `features.output_layer`.
 
     Raises `ModelError` that lists all mistakes of name, options, image shape and classes.
     """
