@@ -18,15 +18,16 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_list_names_every_network_with_its_size(cli: Callable[..., Any]) -> None:
     done = cli("networks")
     assert done.code == 0
-    for name in registry.names():
+    for name in [*registry.names(), *registry.imagenet_names()]:
         assert any(line.startswith(f"{name} ") and registry.summary(name) in line for line in done.out.splitlines())
     assert "21,840" in done.out
 
 
 def test_the_list_as_json(cli: Callable[..., Any]) -> None:
     listed = json.loads(cli("networks", "--json").out)
-    assert [entry["name"] for entry in listed] == registry.names()
+    assert [entry["name"] for entry in listed] == [*registry.names(), *registry.imagenet_names()]
     assert {entry["name"]: entry["parameters"] for entry in listed}["linear"] == 7850
+    assert listed[-1]["parameters"] == 25_557_032  # ResNet-50 as published
 
 
 def test_show_prints_layers_totals_options_and_draws(cli: Callable[..., Any], tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
+from glyphlab.cli.fetching import fetch_reporter
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
     from glyphlab.data.checks import Finding
     from glyphlab.data.decode import Channels
@@ -92,7 +93,7 @@ def fetch_set(
 
     where = data_dir or default_data_dir()
     known = source(name)
-    with _fetch_reporter() as reporter:
+    with fetch_reporter() as reporter:
         folder = fetch(name, where, reporter)
     there = presence(known, where)
     if as_json:
@@ -259,48 +260,3 @@ def _reading_progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
             progress.update(task[0], completed=done, total=total)
 
         yield on_progress
-
-
-class _PlainReporter:
-    """Tells of a download in lines, for logs and pipes."""
-
-    def note(self, line: str) -> None:
-        stderr().print(line, markup=False)
-
-    def advance(self, file_name: str, done_bytes: int, total_bytes: int) -> None: ...
-
-
-class _BarReporter(_PlainReporter):
-    """Tells of a download with a bar a file."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-
-    def note(self, line: str) -> None:
-        self._progress.console.print(line, markup=False)
-
-    def advance(self, file_name: str, done_bytes: int, total_bytes: int) -> None:
-        if file_name not in self._tasks:
-            self._tasks[file_name] = self._progress.add_task(file_name)
-        self._progress.update(self._tasks[file_name], completed=done_bytes, total=total_bytes or None)
-
-
-@contextmanager
-def _fetch_reporter() -> Iterator[_PlainReporter]:
-    """A reporter with bars on a terminal, with plain lines elsewhere."""
-    console = stderr()
-    if not console.is_terminal:
-        yield _PlainReporter()
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        yield _BarReporter(progress)

@@ -21,8 +21,6 @@ app = typer.Typer(
     invoke_without_command=True,
 )
 
-_LISTED_SHAPE, _LISTED_CLASSES = (1, 28, 28), 10
-
 
 @app.callback()
 def list_networks(context: typer.Context, as_json: AsJson = False) -> None:
@@ -34,7 +32,8 @@ def list_networks(context: typer.Context, as_json: AsJson = False) -> None:
     from glyphlab.networks import registry
     from glyphlab.networks.describe import total_parameters
 
-    sizes = {name: total_parameters(_layers(name, _LISTED_SHAPE, _LISTED_CLASSES, {})) for name in registry.names()}
+    names = [*registry.names(), *registry.imagenet_names()]
+    sizes = {name: total_parameters(_layers(name, *registry.home(name), {})) for name in names}
     if as_json:
         print_json(
             [{"name": name, "parameters": size, "summary": registry.summary(name)} for name, size in sizes.items()]
@@ -42,7 +41,11 @@ def list_networks(context: typer.Context, as_json: AsJson = False) -> None:
         return
     header = ("name", "parameters", "")
     print_table(header, [(name, f"{size:,}", registry.summary(name)) for name, size in sizes.items()], right={1})
-    typer.echo("\nParameters are for images of 1x28x28 and 10 classes. More: glyphlab networks show NAME")
+    photographs = " and ".join(registry.imagenet_names())
+    typer.echo(
+        "\nParameters are for images of 1x28x28 and 10 classes, "
+        f"of {photographs} for 3x224x224 and 1,000 classes. More: glyphlab networks show NAME"
+    )
 
 
 @app.command("show")
@@ -53,9 +56,14 @@ def show(
         typer.Option("--set", metavar="OPTION=VALUE", help="An option of the network, as hidden=100; repeatable."),
     ] = None,
     shape: Annotated[
-        str, typer.Option("--shape", metavar="CxHxW", help="Channels, height and width of the images.")
-    ] = "1x28x28",
-    classes: Annotated[int, typer.Option("--classes", help="Number of classes.")] = 10,
+        str | None,
+        typer.Option(
+            "--shape", metavar="CxHxW", help="Channels, height and width of the images (default: 1x28x28 for glyphs)."
+        ),
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option("--classes", help="Number of classes (default: 10 for glyphs).")
+    ] = None,
     picture: Annotated[
         Path | None,
         typer.Option("--picture", help="Diagram to write, .png, .svg or .pdf (default: NAME.png).", show_default=False),
@@ -66,7 +74,9 @@ def show(
     from glyphlab.networks import registry
     from glyphlab.networks.diagram import check_picture_path, save_diagram
 
-    image_shape = _parse_shape(shape)
+    home_shape, home_classes = registry.home(name)
+    image_shape = home_shape if shape is None else _parse_shape(shape)
+    classes = home_classes if classes is None else classes
     given = parse_settings(settings or [])
     rows = _layers(name, image_shape, classes, given)
     options = registry.resolved_options(name, given)

@@ -18,9 +18,10 @@ class Download:
     """One file to fetch.
 
     addresses: full addresses of the same file; the first is tried first.
-    md5: of the file as it is served, in hexadecimal.
+    md5: of the file as it is served, in hexadecimal; "" where `sha256` is known instead.
     members: for an archive, the files to take out of it (by file name, wherever in the archive they lie);
         empty for a file that is used as it is.
+    sha256: the whole of it, or as many of its first digits as are known.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Download:
     size_bytes: int
     addresses: tuple[str, ...]
     members: tuple[str, ...] = ()
+    sha256: str = ""
 
 
 @dataclass(frozen=True)

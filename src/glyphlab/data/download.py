@@ -9,6 +9,7 @@ inside an archive is ever used.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import logging
 import shutil
 import tarfile
@@ -72,14 +73,14 @@ def _fetch_file(source: Source, download: Download, data_dir: Path, reporter: Re
     target = data_dir / source.folders[0] / download.name
     there = find_file(source, data_dir, download.name.removesuffix(".gz"))
     if target.is_file():
-        if file_md5(target) == download.md5:
+        if hash_problem(target, download) is None:
             reporter.note(f"{download.name}: already there")
             return
         reporter.note(f"{download.name}: there, but not the official file (recompressed or damaged); fetching it")
     elif there is not None:
         reporter.note(f"{download.name}: already there as {there}")
         return
-    _from_any_address(source, download, target, reporter)
+    fetch_file(download, target, reporter, _by_hand(source, target.parent))
 
 
 def _fetch_archive(source: Source, download: Download, data_dir: Path, reporter: Reporter) -> None:
@@ -88,11 +89,11 @@ def _fetch_archive(source: Source, download: Download, data_dir: Path, reporter:
         reporter.note(f"{source.name}: already there")
         return
     archive = data_dir / source.folders[0] / download.name
-    brought_by_hand = archive.is_file() and file_md5(archive) == download.md5
+    brought_by_hand = archive.is_file() and hash_problem(archive, download) is None
     if brought_by_hand:
         reporter.note(f"{download.name}: already there")
     else:
-        _from_any_address(source, download, archive, reporter)
+        fetch_file(download, archive, reporter, _by_hand(source, archive.parent))
     wanted = [name for name in download.members if not find_file(source, data_dir, name.removesuffix(".gz"))]
     taken = unpack(archive, archive.parent, wanted)
     reporter.note(f"{download.name}: unpacked {len(taken)} files")
@@ -153,8 +154,12 @@ def _tar_opener(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> Callable[[], IO
     return open_entry
 
 
-def _from_any_address(source: Source, download: Download, target: Path, reporter: Reporter) -> None:
-    """Try each address in turn; `DataError` with all the reasons when none gives the file."""
+def fetch_file(download: Download, target: Path, reporter: Reporter, by_hand: str) -> None:
+    """Get one file from the first of its addresses that gives it with the right hash.
+
+    by_hand: what somebody without a network can do, a sentence for the error. Raises `DataError` with all the reasons
+    when no address gives the file, `RunError` when it cannot be written.
+    """
     make_folder(target.parent)
     reasons: list[str] = []
     for address in download.addresses:
@@ -168,7 +173,7 @@ def _from_any_address(source: Source, download: Download, target: Path, reporter
             continue
         reporter.note(f"{download.name}: done, hash right")
         return
-    raise DataError(f"cannot fetch {download.name} ({'; '.join(reasons)}). {_by_hand(source, target.parent)}")
+    raise DataError(f"cannot fetch {download.name} ({'; '.join(reasons)}). {by_hand}")
 
 
 def _by_hand(source: Source, folder: Path) -> str:
@@ -188,26 +193,13 @@ def _transfer(download: Download, address: str, target: Path, reporter: Reporter
     pooch.get_logger().setLevel(logging.WARNING)
     progress = _Progress(download.name, reporter)
     over_http = pooch.HTTPDownloader(progressbar=progress, chunk_size=_CHUNK_BYTES, timeout=TIMEOUT_SECONDS)
-
-    def get_and_check(url: str, output_file: str, manager: object) -> None:
-        # Checked here, while the file still has its temporary name, since pooch's own message lacks the
-        # address.
-        over_http(url, output_file, manager)
-        found = file_md5(Path(output_file))
-        if found != download.md5:
-            raise _RefusedError(f"MD5 {found}, expected {download.md5}{_likely_cause(Path(output_file))}")
-
-    with writing(target):
+    with whole_file(target) as temporary:
         try:
-            pooch.retrieve(
-                address,
-                known_hash=f"md5:{download.md5}",
-                fname=target.name,
-                path=target.parent,
-                downloader=get_and_check,
-            )
+            over_http(address, str(temporary), None)
         except requests.RequestException as error:
             raise _RefusedError(_reason(error)) from error
+        if problem := hash_problem(temporary, download):  # while it still has its temporary name
+            raise _RefusedError(problem)
 
 
 def _reason(error: Exception) -> str:
@@ -231,12 +223,15 @@ def _likely_cause(path: Path) -> str:
     return " (damaged on the way, or another version)"
 
 
-def file_md5(path: Path) -> str:
-    """MD5 of a file in hexadecimal; against damage, not against malice."""
-    import hashlib
-
+def hash_problem(path: Path, download: Download) -> str | None:
+    """What is wrong with a file's hash, in words; None: nothing. MD5 is against damage, not against malice."""
+    expected, kind = (download.sha256, "SHA-256") if download.sha256 else (download.md5, "MD5")
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        method = hashlib.sha256 if download.sha256 else lambda: hashlib.md5(usedforsecurity=False)
+        found = hashlib.file_digest(stream, method).hexdigest()
+    if found.startswith(expected):
+        return None
+    return f"{kind} {found[: len(expected)]}, expected {expected}{_likely_cause(path)}"
 
 
 class _Progress:
