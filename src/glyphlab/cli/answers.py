@@ -6,6 +6,8 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from glyphlab.recognition.rows import answer_row, failure_row, header
+
 if TYPE_CHECKING:
     from glyphlab.recognition.prediction import Prediction
 
@@ -61,25 +63,20 @@ class TableWriter:
 
 
 class CsvWriter:
-    """A row a picture; the runners-up in columns of their own. Sets are separated by spaces."""
+    """A row a picture, see `recognition.rows`; the runners-up in columns of their own."""
 
     def __init__(self, stream: TextIO, *, alternatives: int) -> None:
         self._writer = csv.writer(stream, lineterminator="\n")
         self._alternatives = alternatives
-        others = [f"{word}_{n}" for n in range(2, alternatives + 2) for word in ("character", "probability")]
-        self._writer.writerow(["file", "character", "probability", "certain", "prediction_set", *others, "error"])
+        self._writer.writerow(header(alternatives))
 
     def answer(self, file: str, prediction: Prediction) -> None:
         """Write a row."""
-        others = [cell for name, p in prediction.alternatives for cell in (name, f"{p:.6f}")]
-        others += [""] * (2 * self._alternatives - len(others))
-        sets = " ".join(prediction.prediction_set)
-        certain = "true" if prediction.certain else "false"
-        self._writer.writerow([file, prediction.character, f"{prediction.probability:.6f}", certain, sets, *others, ""])
+        self._writer.writerow(answer_row(file, prediction, self._alternatives))
 
     def failure(self, message: str) -> None:
         """Write a row that holds the error alone."""
-        self._writer.writerow(["", "", "", "", "", *[""] * (2 * self._alternatives), message])
+        self._writer.writerow(failure_row("", message, self._alternatives))
 
     def close(self) -> None:
         """Nothing is kept."""
