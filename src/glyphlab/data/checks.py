@@ -17,6 +17,7 @@ from glyphlab.data.decode import SMALLEST_SIZE, Channels, picture_size
 from glyphlab.data.folders import OnProgress, list_folder
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.pixel_csv import is_pixel_csv
+from glyphlab.data.saved import is_saved_folder
 from glyphlab.data.sources import load_dataset
 from glyphlab.errors import ImageError
 
@@ -68,8 +69,9 @@ def check(
     In a folder of pictures also: unreadable files (errors; notes with skip_bad) and odd picture sizes. The
     other arguments are those of `load_dataset`. Raises `DataError` for data that cannot be loaded at all.
     """
-    in_folder = not (isinstance(data, str) and data in SOURCES) and Path(data).expanduser().is_dir()
-    in_folder = in_folder and not is_pixel_csv(Path(data).expanduser())
+    path = Path(data).expanduser()
+    in_folder = not (isinstance(data, str) and data in SOURCES) and path.is_dir()
+    in_folder = in_folder and not is_pixel_csv(path) and not is_saved_folder(path)
     unreadable: list[str] = []
 
     def load(split: Split) -> GlyphSet:

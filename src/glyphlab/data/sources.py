@@ -23,6 +23,7 @@ from glyphlab.data.formats import read_cifar, read_idx_pair
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import default_data_dir, find_file, source
 from glyphlab.data.pixel_csv import is_pixel_csv, read_pixel_csv
+from glyphlab.data.saved import is_saved_folder, read_saved_folder
 from glyphlab.errors import DataError, did_you_mean
 
 
@@ -59,7 +60,8 @@ def load_dataset(
     """Read one split of a data set; nothing is ever downloaded.
 
     data: a name of `names()`, or the path of a folder of pictures (one folder a class, or train/ and test/
-        with such folders), of a CSV of pixels, or of a folder with train.csv and test.csv.
+        with such folders), of a CSV of pixels, of a folder with train.csv and test.csv, or of one with saved
+        glyph sets (train.npz and test.npz, as `glyphlab labels apply` makes it).
     split: "train" or "test". Where the user's data have no test part, a fixed 15 % of each class are held
     out.
     data_dir: where public sets lie; None: the folder named by GLYPHLAB_DATA, else a per-user cache.
@@ -82,6 +84,9 @@ def load_dataset(
     if is_pixel_csv(path):
         _refuse_settings(str(data), settings, skip_bad)
         return read_pixel_csv(path, split)
+    if is_saved_folder(path):
+        _refuse_settings(str(data), settings, skip_bad)
+        return read_saved_folder(path, split)
     if not path.is_dir():
         raise DataError(f"{path} is a file; expected a folder of pictures or a .csv of pixels")
     return read_folder(path, split, settings, skip_bad=skip_bad, on_skip=on_skip or _warn, on_progress=on_progress)

@@ -38,7 +38,7 @@ def write_predictions(evaluation: Evaluation, glyphs: GlyphSet, path: Path) -> N
     Raises `RunError` when the file cannot be written.
     """
     assert len(evaluation) == len(glyphs), (len(evaluation), len(glyphs))
-    _write(path, _PREDICTION_COLUMNS, _prediction_rows(evaluation, glyphs))
+    write_csv(path, _PREDICTION_COLUMNS, _prediction_rows(evaluation, glyphs))
 
 
 def _prediction_rows(evaluation: Evaluation, glyphs: GlyphSet) -> Iterator[Sequence[object]]:
@@ -77,14 +77,14 @@ def write_classes(evaluation: Evaluation, path: Path) -> None:
         map(_digits, figures.f1.tolist()),
         strict=True,
     )
-    _write(path, ["class", "support", "correct", "precision", "recall", "f1"], rows)
+    write_csv(path, ["class", "support", "correct", "precision", "recall", "f1"], rows)
 
 
 def write_confusion(evaluation: Evaluation, path: Path) -> None:
     """The confusion matrix as counts: a row a true class, a column a predicted one, with their names."""
     counts = evaluation.confusion.tolist()
     rows = ([name, *row] for name, row in zip(evaluation.class_names, counts, strict=True))
-    _write(path, ["truth/prediction", *evaluation.class_names], rows)
+    write_csv(path, ["truth/prediction", *evaluation.class_names], rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,8 @@ def _digits(number: float) -> str:
     return f"{number:.9g}"
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table, whole or not at all. Raises `RunError` when the file cannot be written."""
     # A path that is not valid UTF-8 reaches Python with surrogates in it; it is written escaped, not refused.
     with (
         whole_file(path) as temporary,

@@ -1,0 +1,205 @@
+"""Suspicious labels, near-duplicates and outliers of a data set: the search, and the tables it leaves behind.
+
+labels.csv       the most suspicious label first, those that another class fits better: rank (of all images), id, index,
+                 given, suggested, self_confidence, normalized_margin, issue (yes: confidently of another class)
+duplicates.csv   pairs of equal or nearly equal images, those with different labels first
+outliers.csv     the images farthest from their neighbours, farthest first
+labels.json      how many of each, and what they were found with
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glyphlab.data.glyphset import GlyphSet
+from glyphlab.errors import RunError
+from glyphlab.evaluation import confident
+from glyphlab.evaluation.duplicates import DuplicatePair, find_duplicates
+from glyphlab.evaluation.nearest import Nearest, outlier_scores
+from glyphlab.evaluation.tables import write_csv
+from glyphlab.files import write_json
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+Score = Literal["normalized_margin", "self_confidence"]
+SCORES: tuple[Score, ...] = ("normalized_margin", "self_confidence")
+# Chosen by benchmarks/label_noise.py. Where classes look alike the margin puts every 0 that may be an O before a label
+# that is plainly wrong; self-confidence does not. On MNIST the two are equal.
+RANKED_BY: Score = "self_confidence"
+# Neighbours in feature space: whose pixels are compared, and whose mean distance makes an outlier.
+NEIGHBOURS = 10
+_FEWEST_ROWS = 100
+
+_LABEL_COLUMNS = ["rank", "id", "index", "given", "suggested", "self_confidence", "normalized_margin", "issue"]
+_DUPLICATE_COLUMNS = ["kind", "same_label", "similarity", "id_1", "index_1", "label_1", "id_2", "index_2", "label_2"]
+_OUTLIER_COLUMNS = ["rank", "id", "index", "given", "distance"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSearch:
+    """What out-of-sample probabilities, and the neighbours in feature space, say of a set's labels.
+
+    probs: float [N, K], out-of-sample. nearest: the neighbours of each image; None: no near-duplicates and outliers.
+    """
+
+    glyphs: GlyphSet
+    probs: NDArray[np.floating[Any]]
+    nearest: Nearest | None = None
+    ranked_by: Score = RANKED_BY
+
+    @cached_property
+    def self_confidence(self) -> Floats:
+        """Probability of the given label, float64 [N]."""
+        return confident.self_confidence(self.probs, self.glyphs.targets)
+
+    @cached_property
+    def normalized_margin(self) -> Floats:
+        """Self-confidence against the likeliest other class, float64 [N], 0 to 1; below 0.5 that one is likelier."""
+        return confident.normalized_margin(self.probs, self.glyphs.targets)
+
+    @cached_property
+    def suggested(self) -> Integers:
+        """The likeliest class other than the given one, int64 [N]."""
+        return confident.suggested_classes(self.probs, self.glyphs.targets)
+
+    @cached_property
+    def is_issue(self) -> NDArray[np.bool_]:
+        """Confident learning's label issues, bool [N]."""
+        return confident.label_issues(self.probs, self.glyphs.targets)
+
+    @cached_property
+    def order(self) -> Integers:
+        """All images, the most suspicious label first, int64 [N]; ties in the order of the set."""
+        scores: Floats = getattr(self, self.ranked_by)
+        return np.argsort(scores, kind="stable").astype(np.int64)
+
+    @property
+    def suspicious(self) -> Integers:
+        """In the same order: images that another class fits better, and issues."""
+        chosen = (self.normalized_margin < 0.5) | self.is_issue
+        return self.order[chosen[self.order]]
+
+    @cached_property
+    def duplicates(self) -> list[DuplicatePair]:
+        """Pairs of images that are one; without neighbours only those equal in every pixel."""
+        return find_duplicates(self.glyphs, self.nearest)
+
+    @cached_property
+    def outlier_scores(self) -> Floats:
+        """Mean cosine distance to the neighbours, float64 [N]; zeros without neighbours."""
+        return np.zeros(len(self.glyphs)) if self.nearest is None else outlier_scores(self.nearest)
+
+    @cached_property
+    def outliers(self) -> Integers:
+        """The hundred images farthest from their neighbours, farthest first, int64; none without neighbours."""
+        if self.nearest is None:
+            return np.empty(0, dtype=np.int64)
+        return np.argsort(-self.outlier_scores, kind="stable")[:_FEWEST_ROWS].astype(np.int64)
+
+    def rows(self, limit: int) -> list[dict[str, Any]]:
+        """The first `limit` of the ranking as plain values, ready for JSON."""
+        return [self._row(rank, index) for rank, index in enumerate(self.order[:limit].tolist(), start=1)]
+
+    def summary(self) -> dict[str, Any]:
+        """The figures as plain values, ready for JSON."""
+        glyphs, pairs = self.glyphs, self.duplicates
+        return {
+            "data": glyphs.name,
+            "split": glyphs.split,
+            "data_sha256": glyphs.digest(),
+            "remark": glyphs.remark,
+            "images": len(glyphs),
+            "out_of_sample_accuracy": float((self.probs.argmax(axis=1) == glyphs.targets).mean()),
+            "ranked_by": self.ranked_by,
+            "another_class_likelier": int((self.normalized_margin < 0.5).sum()),
+            "issues": int(self.is_issue.sum()),
+            "duplicates": len(pairs),
+            "duplicates_with_different_labels": sum(not pair.same_label for pair in pairs),
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write the tables. Raises `RunError` when they cannot be written."""
+        write_csv(folder / "labels.csv", _LABEL_COLUMNS, self._label_rows())
+        write_csv(folder / "duplicates.csv", _DUPLICATE_COLUMNS, self._duplicate_rows())
+        write_csv(folder / "outliers.csv", _OUTLIER_COLUMNS, self._outlier_rows())
+        # Last: whoever finds it finds everything else.
+        write_json(folder / "labels.json", self.summary())
+
+    def _label_rows(self) -> Iterator[Sequence[object]]:
+        """The suspicious ones; in a clean set, at least the first hundred of the ranking."""
+        listed = np.zeros(len(self.glyphs), dtype=np.bool_)
+        listed[self.suspicious] = True
+        listed[self.order[:_FEWEST_ROWS]] = True
+        for rank, index in enumerate(self.order.tolist(), start=1):
+            if listed[index]:
+                row = self._row(rank, index)
+                scores = (f"{row[score]:.6f}" for score in ("self_confidence", "normalized_margin"))
+                yield rank, row["id"], index, row["given"], row["suggested"], *scores, "yes" if row["issue"] else "no"
+
+    def _row(self, rank: int, index: int) -> dict[str, Any]:
+        names = self.glyphs.class_names
+        return {
+            "rank": rank,
+            "id": self.glyphs.id_of(index),
+            "index": index,
+            "given": names[self.glyphs.targets[index]],
+            "suggested": names[self.suggested[index]],
+            "self_confidence": float(self.self_confidence[index]),
+            "normalized_margin": float(self.normalized_margin[index]),
+            "issue": bool(self.is_issue[index]),
+        }
+
+    def _duplicate_rows(self) -> Iterator[Sequence[object]]:
+        for pair in self.duplicates:
+            yield (
+                pair.kind,
+                "yes" if pair.same_label else "no",
+                f"{pair.similarity:.6f}",
+                *self._named(pair.first),
+                *self._named(pair.second),
+            )
+
+    def _outlier_rows(self) -> Iterator[Sequence[object]]:
+        for rank, index in enumerate(self.outliers.tolist(), start=1):
+            yield (rank, *self._named(index), f"{self.outlier_scores[index]:.6f}")
+
+    def _named(self, index: int) -> tuple[str, int, str]:
+        return self.glyphs.id_of(index), index, self.glyphs.class_names[self.glyphs.targets[index]]
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A row of labels.csv, as far as a reviewer needs it; given and suggested are class names."""
+
+    id: str
+    index: int
+    given: str
+    suggested: str
+    self_confidence: float
+
+
+def read_labels(path: Path) -> list[Suspicion]:
+    """Read labels.csv, the most suspicious label first. Raises `RunError` when it is missing or something else."""
+    cure = "write it with: glyphlab labels find"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            if reader.fieldnames != _LABEL_COLUMNS:
+                raise RunError(f"{path} is not a table of suspicious labels: it begins {reader.fieldnames}; {cure}")
+            return [
+                Suspicion(row["id"], int(row["index"]), row["given"], row["suggested"], float(row["self_confidence"]))
+                for row in reader
+            ]
+    except FileNotFoundError:
+        raise RunError(f"no suspicious labels at {path}; {cure}") from None
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise RunError(f"{path} cannot be read as a table of suspicious labels: {error}; {cure}") from error

@@ -1,0 +1,175 @@
+"""What a search for label errors is about: a run and its data, or a data set alone; and the search itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from glyphlab.data.catalogue import Split
+from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.naming import clean_name
+from glyphlab.data.saved import is_saved_folder, saved_path
+from glyphlab.data.sources import names
+from glyphlab.errors import DataError, did_you_mean
+from glyphlab.evaluation import metrics
+from glyphlab.evaluation.evaluate import match_classes
+from glyphlab.evaluation.label_pictures import draw_duplicates, draw_outliers, draw_suspicious
+from glyphlab.evaluation.label_search import NEIGHBOURS, LabelSearch
+from glyphlab.evaluation.nearest import OnProgress, nearest_others
+from glyphlab.evaluation.outofsample import fold_epochs, fold_runs, last_classifier, out_of_sample
+from glyphlab.files import write_text
+from glyphlab.networks.classifier import Classifier
+from glyphlab.networks.features import predict_with_features
+from glyphlab.training.images import load_images
+from glyphlab.training.progress import Reporter
+from glyphlab.training.recipe import Recipe
+from glyphlab.training.run import Run
+from glyphlab.training.train import DEFAULT_RECIPE, compose
+
+
+@dataclass(frozen=True)
+class LabelTarget:
+    """A run, or a data set without one.
+
+    recipe: the run's, or one made for the data set. home: the folder in which findings lie. settings: replacements in
+    a run's recipe for the training of the folds.
+    """
+
+    run: Run | None
+    recipe: Recipe
+    data_dir: Path | None
+    home: Path
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(
+        cls,
+        target: str,
+        *,
+        recipe: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        data_dir: Path | None = None,
+        runs_dir: Path = Path("runs"),
+    ) -> LabelTarget:
+        """A known data set's name, a run's folder or name, or the path of data of one's own.
+
+        recipe, settings: how the folds are trained; a run lends its own recipe. For a data set that was searched
+        before, what was said then about reading its pictures holds. Raises `DataError` for an unknown target,
+        `RecipeError` for wrong settings.
+        """
+        run = None if target in names() else _run(target, runs_dir)
+        if run is not None:
+            if recipe is not None:
+                raise DataError(f"--recipe goes with a data set, but {target} is a run and lends its own recipe")
+            return cls(run, run.recipe, run.data_dir(data_dir), run.folder, settings or {})
+        if target not in names() and not Path(target).expanduser().exists():
+            known = [*names(), *(found.name for found in Run.all_in(runs_dir))]
+            raise DataError(f"no data set, run, folder or file '{target}'; {did_you_mean(target, known)}")
+        home = runs_dir / f"labels-{clean_name(Path(target).expanduser().resolve().name)}"
+        former = home / "recipe.toml"
+        if recipe is None and not settings and former.is_file():
+            stored = Recipe.load(former)
+            if stored.data.name == compose(DEFAULT_RECIPE, target).data.name:
+                return cls(None, stored, data_dir, home)
+        return cls(None, compose(recipe or DEFAULT_RECIPE, target, settings=settings), data_dir, home)
+
+    def folder(self, split: Split = "train") -> Path:
+        """Where labels.csv and all that belongs to it lie."""
+        named = "labels" if split == "train" else "labels-test"
+        if self.run is not None:
+            return self.home / named
+        return self.home if split == "train" else self.home / "test"
+
+    def glyphs(self, split: Split) -> GlyphSet:
+        """One part of the data. Raises `DataError`."""
+        return load_images(self.recipe, split, self.data_dir, on_skip=lambda _: None)
+
+    def other_glyphs(self, split: Split) -> GlyphSet | None:
+        """The other part; None for a saved set that never had one."""
+        other: Split = "test" if split == "train" else "train"
+        data = Path(self.recipe.data.name)
+        if is_saved_folder(data) and not saved_path(data, other).is_file():
+            return None
+        return self.glyphs(other)
+
+    # ---- the search --------------------------------------------------------------------------------------
+
+    def search_train(
+        self,
+        folds: int = 5,
+        *,
+        folder: Path | None = None,
+        reporter: Reporter | None = None,
+        force: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> LabelSearch:
+        """Judge the training labels by k-fold training, in `folder` (default: the target's own).
+
+        Neighbours are taken in the feature space of the run's network, or of the first fold's. Raises what
+        `out_of_sample` raises.
+        """
+        kfold = (folder or self.home) / "kfold"
+        settings = dict(self.settings)
+        if self.run is None and self.recipe.training.epochs == "auto":
+            settings["training.epochs"] = fold_epochs(len(self.glyphs("train")), folds)
+        judged = out_of_sample(
+            self.run or self.recipe,
+            kfold,
+            folds,
+            settings=settings,
+            data_dir=self.data_dir,
+            reporter=reporter,
+            force=force,
+        )
+        classifier = last_classifier(fold_runs(kfold)[0]) if self.run is None else self.run.classifier()
+        _, features = predict_with_features(_placed(classifier), torch.from_numpy(judged.glyphs.images))
+        nearest = nearest_others(features.numpy(), NEIGHBOURS, on_progress)
+        return LabelSearch(judged.glyphs, judged.probs, nearest)
+
+    def search_test(self, on_progress: OnProgress | None = None) -> LabelSearch:
+        """Judge the test labels by the run's own network, which never saw them. Raises `DataError` without a run."""
+        if self.run is None:
+            raise DataError(
+                f"the test labels of '{self.recipe.data.name}' are judged by a network trained on its training part; "
+                "name such a run instead of the data"
+            )
+        classifier = _placed(self.run.classifier())
+        glyphs = match_classes(self.glyphs("test"), classifier.spec)
+        logits, features = predict_with_features(classifier, torch.from_numpy(glyphs.images))
+        nearest = nearest_others(features.numpy(), NEIGHBOURS, on_progress)
+        return LabelSearch(glyphs, np.exp(metrics.log_softmax(logits.numpy())), nearest)
+
+    def write(self, search: LabelSearch, folder: Path) -> list[Path]:
+        """Write tables and pictures of a search; returns the pictures. Raises `RunError`."""
+        if self.run is None:
+            write_text(folder / "recipe.toml", self.recipe.to_toml())
+        pictures = [folder / "suspicious.png"]
+        draw_suspicious(search, pictures[0])
+        for name, found, draw in (
+            ("duplicates.png", len(search.duplicates), draw_duplicates),
+            ("outliers.png", len(search.outliers), draw_outliers),
+        ):
+            (folder / name).unlink(missing_ok=True)
+            if found:
+                draw(search, folder / name)
+                pictures.append(folder / name)
+        search.write(folder)
+        return pictures
+
+
+def _run(target: str, runs_dir: Path) -> Run | None:
+    """The run that `target` names; None where it names none."""
+    for folder in (Path(target).expanduser(), runs_dir / target):
+        if (folder / "recipe.toml").is_file() and (folder / "run.json").is_file():
+            return Run(folder)
+    return None
+
+
+def _placed(classifier: Classifier) -> Classifier:
+    """On a GPU where there is one."""
+    return classifier.cuda() if torch.cuda.is_available() else classifier
