@@ -1,0 +1,161 @@
+"""`glyphlab inspect`: a look inside a network."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
+from glyphlab.errors import GlyphlabError, did_you_mean
+
+if TYPE_CHECKING:
+    from glyphlab.evaluation.inspect.filters import View
+    from glyphlab.evaluation.inspect.inspection import Inspection
+    from glyphlab.evaluation.inspect.subject import Subject
+    from glyphlab.training.run import Run
+
+EXAMPLES = """[bold]Examples[/]
+
+glyphlab inspect runs/mnist-mnist-net-1
+
+glyphlab inspect mnist-glyphnet-1 --what filters,responses --layer conv2 --image 7
+
+glyphlab inspect mnist-glyphnet-1 --what saliency --image photo.jpg  (prepared as predict prepares it)
+
+glyphlab inspect --network alexnet --layer 1 --image zebra.jpg
+"""
+
+
+def inspect(
+    run: Annotated[
+        str | None, typer.Argument(help="A run folder, or its name within --runs-dir.", show_default=False)
+    ] = None,
+    what: Annotated[
+        str | None,
+        typer.Option(help="Some of filters,responses,maps,saliency,space,excite (default: all).", show_default=False),
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(help="One convolution, by name or number from 1 (default: the first few).", show_default=False),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INDEX|FILE",
+            help="What the network is shown: an image of its data, or a picture (default: the first image).",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which images: test or train.")] = "test",
+    channel: Annotated[
+        str, typer.Option(help="Which input channel of the filters: a number from 0, norm, pca, or auto.")
+    ] = "auto",
+    border: Annotated[
+        str, typer.Option(help="Beyond the image's border: reflect, as cv2.filter2D, or zero, as the layer.")
+    ] = "reflect",
+    method: Annotated[str, typer.Option(help="Map of the feature space: tsne or pca.")] = "tsne",
+    seed: Annotated[int, typer.Option(min=0, help="Of the feature space's map and of the inputs that excite.")] = 0,
+    network: Annotated[
+        str | None,
+        typer.Option(help="Instead of a run: alexnet or resnet50, with weights from ImageNet.", show_default=False),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="FILE", help="With --network: a file of weights.", show_default=False)
+    ] = None,
+    prepare: Annotated[
+        bool, typer.Option("--prepare/--no-prepare", help="Off: the picture is a glyph of the network's size already.")
+    ] = True,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where to (default: RUN/inspect).", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder that holds other files.")] = False,
+    data_dir: DataDir = None,
+    runs_dir: Annotated[Path, typer.Option(help="Where runs are looked for by name.")] = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Look inside a network and draw what is seen.
+
+    Filters, their responses to an image, maps through the depth, the pixels
+    that answers rest on, a map of the feature space, and the input that most
+    excites each class.
+    """
+    from glyphlab.evaluation.inspect.inspection import Wishes, claim
+    from glyphlab.evaluation.inspect.inspection import inspect as look_inside
+    from glyphlab.evaluation.inspect.subject import image_of
+
+    parts = None if what is None else tuple(word.strip() for word in what.split(",") if word.strip())
+    wishes = Wishes.checked(what=parts, layer=layer, view=_view(channel), border=border, method=method, seed=seed)
+    subject, opened = _subject(run, network, weights, split, data_dir, runs_dir)
+    folder = out or (opened.folder / "inspect" if opened else Path(f"inspect-{subject.name}"))
+    if out is not None or opened is None:
+        claim(folder, force)
+    shown = None if image is None else image_of(subject, opened, image, prepared=not prepare)
+    with _progress() as tell:
+        found = look_inside(subject, folder, wishes, image=shown, on_progress=tell)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        _print(found)
+
+
+def _subject(
+    run: str | None, network: str | None, weights: str | None, split: str, data_dir: Path | None, runs_dir: Path
+) -> tuple[Subject, Run | None]:
+    """The run's network, or a pretrained one, which has no run."""
+    from glyphlab.evaluation.inspect.subject import Subject
+
+    if (run is None) == (network is None):
+        raise GlyphlabError("give a run, or --network with the name of a pretrained one; expected one of the two")
+    if network is not None:
+        from glyphlab.networks.imagenet import load_pretrained
+
+        return Subject(network, load_pretrained(network, weights, data_dir)), None
+    from glyphlab.training.run import Run
+
+    if weights is not None:
+        raise GlyphlabError("--weights goes with --network; a run has its own")
+    if split not in ("test", "train"):
+        raise GlyphlabError(f"--split is '{split}'; {did_you_mean(split, ['test', 'train'])}")
+    opened = Run.open(run or "", runs_dir)
+    return Subject.of_run(opened, "test" if split == "test" else "train", data_dir), opened
+
+
+def _view(channel: str) -> View:
+    """What --channel means."""
+    if channel.isdecimal():
+        return int(channel)
+    views: dict[str, View] = {"auto": "auto", "pca": "pca", "norm": "norm"}
+    if channel in views:
+        return views[channel]
+    raise GlyphlabError(f"--channel is '{channel}'; expected a number from 0, or {did_you_mean(channel, views)}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """A bar on standard error, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda text, share: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"))
+    with Progress(*columns, console=stderr(), transient=True) as progress:
+        task = progress.add_task("looking inside", total=1.0)
+
+        def tell(text: str, share: float) -> None:
+            progress.update(task, description=text, completed=share)
+
+        yield tell
+
+
+def _print(found: Inspection) -> None:
+    from rich.markup import escape
+
+    console = stdout()
+    for line in found.describe().splitlines():
+        console.print(escape(line))
