@@ -1,0 +1,117 @@
+"""`glyphlab report`: everything about a run on one page that opens anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
+from glyphlab.errors import GlyphlabError, did_you_mean
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from glyphlab.evaluation.examination import Progress
+
+EXAMPLES = """[bold]Examples[/]
+
+glyphlab report runs/mnist-glyphnet-1 --open
+
+glyphlab report mnist-glyphnet-1 --out ~/Desktop/my-run.html
+
+glyphlab report mnist-glyphnet-1 --data my-digits/  (other images of the same classes)
+
+glyphlab report characters --map tsne  (a clearer map of many classes; takes longer)
+"""
+
+
+def report(
+    run: Annotated[str, typer.Argument(help="A run folder, or its name within --runs-dir.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write it (default: RUN/report.html).", show_default=False),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Judge on this data set instead of the run's own; it needs the same classes.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which part: test or train.")] = "test",
+    projection: Annotated[
+        str, typer.Option("--map", help="How the feature space is laid out: pca, tsne or none.")
+    ] = "pca",
+    others: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="RUN", help="Another run whose network judges the images as well; repeatable."),
+    ] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Show the report in the browser.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is no report.")] = False,
+    data_dir: DataDir = None,
+    runs_dir: Annotated[Path, typer.Option(help="Where runs are looked for by name.")] = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Write one self-contained page that tells everything about a run.
+
+    Summary in words, confusion matrix with the images behind each number,
+    every mistake with its reason, suspicious labels, certainty, learning
+    curves, the inside of the network, recipe and environment.
+
+    The page works offline, on a telephone and on paper; an older report is replaced.
+    """
+    for option, value, known in (
+        ("--split", split, ["test", "train"]),
+        ("--map", projection, ["pca", "tsne", "none"]),
+    ):
+        if value not in known:
+            raise GlyphlabError(f"{option} is '{value}'; {did_you_mean(value, known)}")
+    from rich.markup import escape
+
+    from glyphlab.evaluation.report import report as write
+    from glyphlab.training.run import Run
+
+    asked = [Run.open(other, runs_dir) for other in others or ()]
+    with _progress() as on_progress:
+        path = write(
+            run,
+            data,
+            split="train" if split == "train" else "test",
+            path=out.expanduser() if out else None,
+            others=asked,
+            projection="tsne" if projection == "tsne" else "none" if projection == "none" else "pca",
+            data_dir=data_dir,
+            runs_dir=runs_dir,
+            force=force,
+            on_progress=on_progress,
+        )
+    size_bytes = path.stat().st_size
+    if as_json:
+        print_json({"path": str(path), "size_bytes": size_bytes})
+    else:
+        stdout().print(f"{escape(str(path))}  ({size_bytes / 1e6:.1f} MB; open it in any browser)")
+    if open_it:
+        import webbrowser
+
+        webbrowser.open(path.resolve().as_uri())
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar for each part of the work, on standard error."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = stderr()
+    if not console.is_terminal:  # even a bar that is switched off ends with an empty line
+        yield lambda task, done, total: None
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(task: str, done: int, total: int) -> None:
+            if task not in tasks:
+                tasks[task] = bars.add_task(task, total=total)
+            bars.update(tasks[task], completed=done, total=total)
+
+        yield report

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from glyphlab.evaluation.evaluate import judge
+from glyphlab.evaluation.examination import examine
+from glyphlab.evaluation.report.standing import Standing, neighbours
+from glyphlab.evaluation.report.subject import Subject
+from glyphlab.evaluation.report.words import advice, counted, share, summary
+from glyphlab.evaluation.result import Evaluation
+from glyphlab.training.run import Run
+
+
+@pytest.fixture(scope="module")
+def subject(hostile_run: Run) -> Subject:
+    classifier = hostile_run.classifier()
+    evaluation, glyphs = judge(hostile_run, classifier, None, "test", None)
+    return Subject(hostile_run, classifier, evaluation, glyphs, examine(hostile_run, classifier, evaluation, glyphs))
+
+
+def all_right(subject: Subject) -> Subject:
+    logits = 8 * np.eye(3, dtype=np.float32)[subject.glyphs.targets]
+    evaluation = Evaluation.from_logits(logits, subject.glyphs)
+    examination = replace(subject.examination, evaluation=evaluation, mistakes=())
+    return replace(subject, evaluation=evaluation, examination=examination)
+
+
+def with_data(subject: Subject, data: str, remark: str = "") -> Subject:
+    evaluation = replace(subject.evaluation, data=data, remark=remark)
+    return replace(subject, evaluation=evaluation)
+
+
+def test_shares_are_never_more_certain_than_they_are() -> None:
+    assert [share(1.0), share(0.99999), share(0.5), share(0.0)] == [
+        "100\u00a0%",
+        ">99.99\u00a0%",
+        "50.00\u00a0%",
+        "0\u00a0%",
+    ]
+    assert [counted(1, "image"), counted(1200, "image")] == ["1 image", "1,200 images"]
+
+
+def test_the_summary_states_the_figures(subject: Subject) -> None:
+    evaluation = subject.evaluation
+    answers = {paragraph.question: paragraph.answer for paragraph in summary(subject, None)}
+    low, high = evaluation.interval
+    assert f"{evaluation.correct} of 60 images" in answers["How good is it?"]
+    assert f"95 % interval {share(low)} to {share(high)}" in answers["How good is it?"]
+    assert subject.run.name in answers["What is it?"] and "2 epochs" in answers["What is it?"]
+    truth, seen, images = evaluation.most_confused(1)[0]
+    assert f"{subject.names[truth]} as {subject.names[seen]} ({images})" in answers["What does it confuse?"]
+    assert sum(subject.kinds.values()) == len(evaluation.mistakes)
+
+
+def test_a_run_without_mistakes_is_told_so(subject: Subject) -> None:
+    perfect = all_right(subject)
+    text = " ".join(paragraph.answer for paragraph in summary(perfect, None))
+    assert "every one of these images is answered correctly" in text and "0 images are wrong" in text
+    assert not any("glyphlab errors" in item.command for item in advice(perfect))
+
+
+def test_advice_names_commands_with_the_run(subject: Subject) -> None:
+    commands = [item.command for item in advice(subject)]
+    assert any(command.startswith("glyphlab errors ") for command in commands)
+    assert all(str(subject.run.folder) in command for command in commands if command)
+
+
+def test_standing_places_this_run_among_the_figures(subject: Subject) -> None:
+    standing = Standing.of(with_data(subject, "emnist-balanced", remark="not the official split"))
+    assert standing is not None and not standing.comparable
+    accuracies = [row.accuracy for row in standing.rows]
+    places = [row.place for row in standing.rows]
+    assert accuracies == sorted(accuracies) and places == sorted(places) and 0 <= places[0] <= places[-1] <= 100
+    ours = next(row for row in standing.rows if row.is_ours)
+    assert ours.low is not None and ours.high is not None and ours.low < ours.place < ours.high
+    below, above = neighbours(standing)
+    assert (below is None or below.accuracy <= ours.accuracy) and above is not None and above.accuracy > ours.accuracy
+    assert above.standing in ("in line", "report")
+    text = " ".join(p.answer for p in summary(with_data(subject, "emnist-balanced", remark="not official"), standing))
+    assert "rough hint and no comparison" in text
+
+
+def test_nothing_stands_beside_a_folder_of_ones_own(subject: Subject) -> None:
+    assert Standing.of(subject) is None
