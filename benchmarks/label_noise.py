@@ -34,9 +34,9 @@ from glyphlab import __version__
 from glyphlab.cli.progress import reporter_for
 from glyphlab.data.glyphset import GlyphSet, stratified_split
 from glyphlab.data.sources import load_dataset
-from glyphlab.evaluation.confident import confident_joint
-from glyphlab.evaluation.label_search import RANKED_BY, SCORES, LabelSearch
-from glyphlab.evaluation.outofsample import OutOfSample, fold_epochs, out_of_sample
+from glyphlab.evaluation.labels.confident import confident_joint
+from glyphlab.evaluation.labels.outofsample import OutOfSample, fold_epochs, out_of_sample
+from glyphlab.evaluation.labels.search import RANKED_BY, SCORES, LabelSearch
 from glyphlab.training.recipe import Recipe
 
 # Looked at: so many times as many labels as were flipped.

@@ -16,8 +16,8 @@ from rich.console import Console
 from glyphlab.cli import label_review
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import load_dataset
-from glyphlab.evaluation.corrections import Correction, read_corrections
-from glyphlab.evaluation.label_search import Suspicion
+from glyphlab.evaluation.labels.corrections import Correction, read_corrections
+from glyphlab.evaluation.labels.search import Suspicion
 
 FAST = [
     "--set=network.name=linear", "--set=training.lr=0.01", "--set=training.epochs=4", "--set=training.batch_size=20",
@@ -82,7 +82,7 @@ def test_ctrl_c_says_how_to_go_on(
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("glyphlab.evaluation.label_target.out_of_sample", interrupted)
+    monkeypatch.setattr("glyphlab.evaluation.labels.target.out_of_sample", interrupted)
     done = cli("labels", "find", spoilt, "--runs-dir", tmp_path, "--quiet")
     assert done.code == 130 and "the same command goes on from here" in done.err
 

@@ -12,7 +12,7 @@ from glyphlab.errors import GlyphlabError, did_you_mean
 
 if TYPE_CHECKING:
     from glyphlab.data.catalogue import Split
-    from glyphlab.evaluation.compare import Comparison
+    from glyphlab.evaluation.comparison.compare import Comparison
 
 EXAMPLES = """[bold]Examples[/]
 
@@ -63,8 +63,8 @@ def compare(
         raise GlyphlabError(f"--split is '{split}'; {did_you_mean(split, ['test', 'train'])}")
     from rich.progress import Progress
 
-    from glyphlab.evaluation.compare import compare as judge
-    from glyphlab.evaluation.comparison_files import require_own, runs_csv, write_comparison
+    from glyphlab.evaluation.comparison.compare import compare as judge
+    from glyphlab.evaluation.comparison.files import require_own, runs_csv, write_comparison
 
     if out is not None and write:
         require_own(out, force)  # now rather than after the work
@@ -96,7 +96,7 @@ def _folder(comparison: Comparison) -> Path:
 
 
 def _print(comparison: Comparison, folder: Path | None) -> None:
-    from glyphlab.evaluation.comparison_files import pair_in_words
+    from glyphlab.evaluation.comparison.files import pair_in_words
 
     console, glyphs = stdout(), comparison.glyphs
     console.print(_escaped(f"{glyphs.name} {glyphs.split}: {len(glyphs):,} images"))
@@ -116,7 +116,7 @@ def _print(comparison: Comparison, folder: Path | None) -> None:
 
 def _print_tables(comparison: Comparison) -> None:
     """Figures, then the settings that differ: a column a run, or for many runs a row a run with a number."""
-    from glyphlab.evaluation.comparison_files import figures_table, settings_table
+    from glyphlab.evaluation.comparison.files import figures_table, settings_table
 
     names = [entry.name for entry in comparison.entries]
     figures, settings = figures_table(comparison), settings_table(comparison)

@@ -13,7 +13,7 @@ from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
 from glyphlab.errors import GlyphlabError, did_you_mean
 
 if TYPE_CHECKING:
-    from glyphlab.evaluation.examination import Progress
+    from glyphlab.evaluation.mistakes.examination import Progress
     from glyphlab.training.run import Run
 
 EXAMPLES = """[bold]Examples[/]
@@ -58,9 +58,9 @@ def errors(
     """
     from rich.markup import escape
 
-    from glyphlab.evaluation.error_files import MARKER, errors_folder, write_errors
     from glyphlab.evaluation.evaluate import judge
-    from glyphlab.evaluation.examination import examine
+    from glyphlab.evaluation.mistakes.examination import examine
+    from glyphlab.evaluation.mistakes.files import MARKER, errors_folder, write_errors
     from glyphlab.evaluation.result_folder import require_replaceable
     from glyphlab.training.run import Run
 

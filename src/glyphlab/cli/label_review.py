@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from glyphlab.cli.console import stdout
 from glyphlab.errors import did_you_mean
-from glyphlab.evaluation.corrections import Correction, read_corrections, write_corrections
+from glyphlab.evaluation.labels.corrections import Correction, read_corrections, write_corrections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from glyphlab.data.glyphset import GlyphSet
-    from glyphlab.evaluation.label_search import Suspicion
+    from glyphlab.evaluation.labels.search import Suspicion
 
 _HELP = "\\[Enter] keep   r relabel as suggested   r CLASS relabel   d discard   b back   q stop"
 _WIDEST = 56  # columns of the terminal

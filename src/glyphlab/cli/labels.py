@@ -16,7 +16,7 @@ from glyphlab.errors import GlyphlabError, did_you_mean
 
 if TYPE_CHECKING:
     from glyphlab.data.catalogue import Split
-    from glyphlab.evaluation.label_search import LabelSearch
+    from glyphlab.evaluation.labels.search import LabelSearch
 
 app = typer.Typer(
     help="Find suspicious labels, review them, and make a corrected data set. Originals are never touched.",
@@ -84,7 +84,7 @@ def find(
     A search that was stopped goes on where it was when called again.
     """
     from glyphlab.cli.progress import reporter_for
-    from glyphlab.evaluation.label_target import LabelTarget
+    from glyphlab.evaluation.labels.target import LabelTarget
 
     part = _split(split)
     changes = parse_settings(settings or [])
@@ -136,9 +136,9 @@ def review(
     Without --accept-top and --list it shows one image at a time and asks;
     every answer is saved at once, and the next call goes on from there.
     """
-    from glyphlab.evaluation.corrections import Correction, write_corrections
-    from glyphlab.evaluation.label_search import read_labels
-    from glyphlab.evaluation.label_target import LabelTarget
+    from glyphlab.evaluation.labels.corrections import Correction, write_corrections
+    from glyphlab.evaluation.labels.search import read_labels
+    from glyphlab.evaluation.labels.target import LabelTarget
 
     part = _split(split)
     if accept_top is not None and for_editing is not None:
@@ -188,9 +188,9 @@ def apply(
     The new folder is data like any other: glyphlab train FOLDER. Ids are
     kept, and the set's remark says what was corrected.
     """
-    from glyphlab.evaluation.corrected_set import write_corrected_set
-    from glyphlab.evaluation.corrections import read_corrections
-    from glyphlab.evaluation.label_target import LabelTarget
+    from glyphlab.evaluation.labels.corrected_set import write_corrected_set
+    from glyphlab.evaluation.labels.corrections import read_corrections
+    from glyphlab.evaluation.labels.target import LabelTarget
 
     part = _split(split)
     rows = read_corrections(corrections)

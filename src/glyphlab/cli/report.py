@@ -15,7 +15,7 @@ from glyphlab.errors import GlyphlabError, did_you_mean
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from glyphlab.evaluation.examination import Progress
+    from glyphlab.evaluation.mistakes.examination import Progress
 
 EXAMPLES = """[bold]Examples[/]
 

@@ -10,7 +10,7 @@ import typer
 from glyphlab.cli.console import AsJson, print_json, print_table, stderr
 
 if TYPE_CHECKING:
-    from glyphlab.evaluation.runs_table import RunRow
+    from glyphlab.evaluation.comparison.runs_table import RunRow
 
 EXAMPLES = """[bold]Examples[/]
 
@@ -49,7 +49,7 @@ def runs(
     Accuracies are sorted best first. A folder that cannot be read is listed
     as unreadable, with the reason.
     """
-    from glyphlab.evaluation.runs_table import filter_rows, list_runs, sort_rows
+    from glyphlab.evaluation.comparison.runs_table import filter_rows, list_runs, sort_rows
 
     listed = list_runs(runs_dir)
     rows = sort_rows(filter_rows(listed, conditions or []), sort, reverse)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.evaluation.examination import examine
+from glyphlab.evaluation.mistakes.examination import examine
 from glyphlab.evaluation.report.shown import gather, page_data, select
 from glyphlab.evaluation.report.subject import Subject
 from glyphlab.evaluation.result import Evaluation

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glyphlab.evaluation.evaluate import judge
-from glyphlab.evaluation.examination import examine
+from glyphlab.evaluation.mistakes.examination import examine
 from glyphlab.evaluation.report.standing import Standing, neighbours
 from glyphlab.evaluation.report.subject import Subject
 from glyphlab.evaluation.report.words import advice, counted, share, summary

@@ -11,7 +11,7 @@ import pytest
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError
-from glyphlab.evaluation.outofsample import OutOfSample
+from glyphlab.evaluation.labels.outofsample import OutOfSample
 from glyphlab.evaluation.report import labels, report, report_path, write_report
 from glyphlab.evaluation.report.page import is_report, json_for_page
 from glyphlab.evaluation.result import Evaluation

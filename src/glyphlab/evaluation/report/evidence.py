@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glyphlab.evaluation.neighbours import Nearest
+from glyphlab.evaluation.mistakes.neighbours import Nearest
 from glyphlab.evaluation.report.atlas import Atlas, bytes_per_image, pack, small_enough
 from glyphlab.evaluation.result import Evaluation
 

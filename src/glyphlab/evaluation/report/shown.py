@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from glyphlab.evaluation.metrics import Integers, top_classes
+from glyphlab.evaluation.mistakes.verdicts import KINDS
 from glyphlab.evaluation.report.atlas import Atlas, bytes_per_image, pack, small_enough
 from glyphlab.evaluation.report.evidence import Evidence
 from glyphlab.evaluation.report.inside import Space
 from glyphlab.evaluation.report.subject import Subject
 from glyphlab.evaluation.result import Evaluation
-from glyphlab.evaluation.verdicts import KINDS
 
 PICTURE_BYTES = 5_000_000  # of a report's 8 MB
 _NEXT_BEST = 2

@@ -11,10 +11,10 @@ import numpy as np
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.evaluation.calibration import calibrated
-from glyphlab.evaluation.examination import Examination
-from glyphlab.evaluation.lookalikes import merged_accuracy, merged_groups
 from glyphlab.evaluation.metrics import Floats, Integers
-from glyphlab.evaluation.mistakes import Mistake
+from glyphlab.evaluation.mistakes.examination import Examination
+from glyphlab.evaluation.mistakes.find import Mistake
+from glyphlab.evaluation.mistakes.lookalikes import merged_accuracy, merged_groups
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.networks.classifier import Classifier
 from glyphlab.training.history import EpochMetrics

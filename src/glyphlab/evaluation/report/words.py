@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from glyphlab.evaluation.calibration import calibrated, calibration_error
-from glyphlab.evaluation.lookalikes import describe_groups
+from glyphlab.evaluation.mistakes.lookalikes import describe_groups
 from glyphlab.evaluation.report.standing import Standing, neighbours
 from glyphlab.evaluation.report.subject import Subject
 from glyphlab.evaluation.sheet import percent

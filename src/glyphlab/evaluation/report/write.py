@@ -12,7 +12,8 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError
 from glyphlab.evaluation.calibration import Reliability, calibrated, reliability
 from glyphlab.evaluation.evaluate import evaluation_folder, judge
-from glyphlab.evaluation.examination import Examination, Progress, examine
+from glyphlab.evaluation.mistakes.examination import Examination, Progress, examine
+from glyphlab.evaluation.mistakes.verdicts import KINDS
 from glyphlab.evaluation.report import charts, facts, inside, matrix, words
 from glyphlab.evaluation.report.evidence import gather_evidence
 from glyphlab.evaluation.report.inside import Projection
@@ -22,7 +23,6 @@ from glyphlab.evaluation.report.shown import Shown, gather, page_data
 from glyphlab.evaluation.report.standing import Standing
 from glyphlab.evaluation.report.subject import Subject
 from glyphlab.evaluation.result import Evaluation
-from glyphlab.evaluation.verdicts import KINDS
 from glyphlab.files import write_bytes
 from glyphlab.networks.classifier import Classifier
 from glyphlab.training.run import Run

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glyphlab.evaluation.label_search import LabelSearch
+from glyphlab.evaluation.labels.search import LabelSearch
 from glyphlab.evaluation.sheet import DARK, QUIET, RED, Sheet, drawable, percent, shortened, wrapped
 
 if TYPE_CHECKING:

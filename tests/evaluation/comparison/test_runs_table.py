@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from glyphlab.errors import GlyphlabError, RunError
-from glyphlab.evaluation.runs_table import filter_rows, list_runs, read_row, sort_rows
+from glyphlab.evaluation.comparison.runs_table import filter_rows, list_runs, read_row, sort_rows
 
 
 def make(folder: Path, test: float | None = None, **changes: Any) -> Path:
@@ -162,6 +162,7 @@ def test_running_and_killed_are_told_apart_by_the_lock(tmp_path: Path) -> None:
 
 
 def test_listing_loads_nothing_heavy() -> None:
-    code = "import sys, glyphlab.evaluation.runs_table; print([n for n in ('torch', 'sklearn') if n in sys.modules])"
+    heavy = "[n for n in ('torch', 'sklearn') if n in sys.modules]"
+    code = f"import sys, glyphlab.evaluation.comparison.runs_table; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -16,7 +16,7 @@ from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.saved import is_saved_folder, saved_path
 from glyphlab.errors import DataError
-from glyphlab.evaluation.corrections import Correction, apply_corrections, write_corrections
+from glyphlab.evaluation.labels.corrections import Correction, apply_corrections, write_corrections
 from glyphlab.files import write_json
 
 _SUMMARY = "corrected.json"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from glyphlab.errors import RunError
-from glyphlab.evaluation.compare import Comparison, Entry, Pair
-from glyphlab.evaluation.comparison_pictures import draw_curves, draw_flips, significance_in_words
+from glyphlab.evaluation.comparison.compare import Comparison, Entry, Pair
+from glyphlab.evaluation.comparison.pictures import draw_curves, draw_flips, significance_in_words
 from glyphlab.evaluation.wording import UNKNOWN, count, duration, share
 from glyphlab.files import write_json, write_text
 

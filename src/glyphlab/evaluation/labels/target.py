@@ -18,10 +18,10 @@ from glyphlab.data.sources import names
 from glyphlab.errors import DataError, did_you_mean
 from glyphlab.evaluation import metrics
 from glyphlab.evaluation.evaluate import match_classes
-from glyphlab.evaluation.label_pictures import draw_duplicates, draw_outliers, draw_suspicious
-from glyphlab.evaluation.label_search import NEIGHBOURS, LabelSearch
-from glyphlab.evaluation.nearest import OnProgress, nearest_others
-from glyphlab.evaluation.outofsample import fold_epochs, fold_runs, last_classifier, out_of_sample
+from glyphlab.evaluation.labels.nearest import OnProgress, nearest_others
+from glyphlab.evaluation.labels.outofsample import fold_epochs, fold_runs, last_classifier, out_of_sample
+from glyphlab.evaluation.labels.pictures import draw_duplicates, draw_outliers, draw_suspicious
+from glyphlab.evaluation.labels.search import NEIGHBOURS, LabelSearch
 from glyphlab.files import write_text
 from glyphlab.networks.classifier import Classifier
 from glyphlab.networks.features import predict_with_features

@@ -10,11 +10,11 @@ import numpy as np
 
 from glyphlab.errors import DataError, ModelError
 from glyphlab.evaluation.calibration import calibrated
-from glyphlab.evaluation.confident import class_thresholds
-from glyphlab.evaluation.lookalikes import merged_groups
+from glyphlab.evaluation.labels.confident import class_thresholds
 from glyphlab.evaluation.metrics import Floats, Integers, margins
+from glyphlab.evaluation.mistakes.lookalikes import merged_groups
+from glyphlab.evaluation.mistakes.verdicts import KINDS, Evidence, Kind, share
 from glyphlab.evaluation.result import Evaluation
-from glyphlab.evaluation.verdicts import KINDS, Evidence, Kind, share
 
 BORDERLINE_MARGIN = 0.2  # a right answer that leads by less is a borderline one
 

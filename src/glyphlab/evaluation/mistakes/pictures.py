@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from glyphlab.data.pictures import class_labels
-from glyphlab.evaluation.examination import Examination
-from glyphlab.evaluation.mistakes import Mistake
+from glyphlab.evaluation.mistakes.examination import Examination
+from glyphlab.evaluation.mistakes.find import Mistake
+from glyphlab.evaluation.mistakes.verdicts import Kind
 from glyphlab.evaluation.sheet import DARK, QUIET, Sheet, drawable, percent, shortened, wrapped
-from glyphlab.evaluation.verdicts import Kind
 from glyphlab.files import whole_file
 
 if TYPE_CHECKING:

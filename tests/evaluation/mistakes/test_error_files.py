@@ -13,11 +13,11 @@ from PIL import Image
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError, ModelError, RunError
-from glyphlab.evaluation import examination
-from glyphlab.evaluation.error_files import CLASS_COLUMNS, ERROR_COLUMNS, errors_folder, write_errors
 from glyphlab.evaluation.evaluate import judge
-from glyphlab.evaluation.examination import Examination, answers_of, examine
-from glyphlab.evaluation.outofsample import OutOfSample
+from glyphlab.evaluation.labels.outofsample import OutOfSample
+from glyphlab.evaluation.mistakes import examination
+from glyphlab.evaluation.mistakes.examination import Examination, answers_of, examine
+from glyphlab.evaluation.mistakes.files import CLASS_COLUMNS, ERROR_COLUMNS, errors_folder, write_errors
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.training.images import load_images
 from glyphlab.training.run import Run

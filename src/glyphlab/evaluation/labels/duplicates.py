@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.evaluation.nearest import Nearest
+from glyphlab.evaluation.labels.nearest import Nearest
 
 # Correlation of the pixels from which on two images count as one. On 20,000 MNIST images no two different ones reach
 # it (0.987, two upright ones), and hardly any on EMNIST; copies compressed as JPEG at quality 60 have 0.992 and more.

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from glyphlab.evaluation import confident
+from glyphlab.evaluation.labels import confident
 
 
 def random_case(seed: int, images: int = 60, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:

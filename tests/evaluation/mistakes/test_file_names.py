@@ -4,7 +4,7 @@ import string
 
 import pytest
 
-from glyphlab.evaluation.file_names import file_names, image_file_names
+from glyphlab.evaluation.mistakes.file_names import file_names, image_file_names
 
 HOSTILE = [
     *string.printable, "..", ".", "", "a/b", "a-b", "a__b", "_a", "a_", "CON.", "Ab", "aB", "ab", "ab-2", "upper_A",

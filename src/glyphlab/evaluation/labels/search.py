@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError
-from glyphlab.evaluation import confident
-from glyphlab.evaluation.duplicates import DuplicatePair, find_duplicates
-from glyphlab.evaluation.nearest import Nearest, outlier_scores
+from glyphlab.evaluation.labels import confident
+from glyphlab.evaluation.labels.duplicates import DuplicatePair, find_duplicates
+from glyphlab.evaluation.labels.nearest import Nearest, outlier_scores
 from glyphlab.evaluation.tables import write_csv
 from glyphlab.files import write_json
 

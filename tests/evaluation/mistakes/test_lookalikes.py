@@ -7,7 +7,7 @@ import pytest
 
 from glyphlab.data.catalogue import SOURCES
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.evaluation import lookalikes
+from glyphlab.evaluation.mistakes import lookalikes
 from glyphlab.evaluation.result import Evaluation
 
 

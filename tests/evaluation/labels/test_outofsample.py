@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from glyphlab.errors import RunError
-from glyphlab.evaluation import outofsample
-from glyphlab.evaluation.outofsample import (
+from glyphlab.evaluation.labels import outofsample
+from glyphlab.evaluation.labels.outofsample import (
     OutOfSample,
     fold_epochs,
     fold_recipe,
@@ -140,7 +140,7 @@ def test_a_kill_between_the_last_step_and_the_last_word_costs_nothing(
 _SEARCH = """
 import sys
 from pathlib import Path
-from glyphlab.evaluation.outofsample import out_of_sample
+from glyphlab.evaluation.labels.outofsample import out_of_sample
 from glyphlab.training.recipe import Recipe
 out_of_sample(Recipe.load(sys.argv[1]), Path(sys.argv[2]), 3)
 """

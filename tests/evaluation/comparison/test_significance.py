@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from glyphlab.evaluation.significance import EXACT_BELOW, holm, mcnemar
+from glyphlab.evaluation.comparison.significance import EXACT_BELOW, holm, mcnemar
 
 
 def answers(only_a: int, only_b: int, both: int = 40, neither: int = 3) -> tuple[np.ndarray, np.ndarray]:

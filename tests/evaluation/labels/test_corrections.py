@@ -9,8 +9,8 @@ import pytest
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import load_dataset
 from glyphlab.errors import DataError
-from glyphlab.evaluation.corrected_set import write_corrected_set
-from glyphlab.evaluation.corrections import Correction, apply_corrections, read_corrections, write_corrections
+from glyphlab.evaluation.labels.corrected_set import write_corrected_set
+from glyphlab.evaluation.labels.corrections import Correction, apply_corrections, read_corrections, write_corrections
 
 ROWS = [
     Correction("3", "a", "relabel", "c"),

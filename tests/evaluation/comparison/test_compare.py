@@ -16,11 +16,11 @@ from PIL import Image
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError, RunError
-from glyphlab.evaluation import answers as answers_module
-from glyphlab.evaluation.answers import answers_of, stored_answers
-from glyphlab.evaluation.compare import Comparison, Entry, compare
-from glyphlab.evaluation.comparison_files import figures_table, pair_in_words, settings_table, write_comparison
-from glyphlab.evaluation.comparison_pictures import draw_curves, draw_flips
+from glyphlab.evaluation.comparison import answers as answers_module
+from glyphlab.evaluation.comparison.answers import answers_of, stored_answers
+from glyphlab.evaluation.comparison.compare import Comparison, Entry, compare
+from glyphlab.evaluation.comparison.files import figures_table, pair_in_words, settings_table, write_comparison
+from glyphlab.evaluation.comparison.pictures import draw_curves, draw_flips
 from glyphlab.evaluation.evaluate import evaluate
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.recipe import Recipe

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError, RunError
-from glyphlab.evaluation.answers import Answers, answers_of
+from glyphlab.evaluation.comparison.answers import Answers, answers_of
+from glyphlab.evaluation.comparison.significance import McNemar, holm, mcnemar
 from glyphlab.evaluation.metrics import Integers, wilson_interval
-from glyphlab.evaluation.significance import McNemar, holm, mcnemar
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.run import Run
 
@@ -199,7 +199,7 @@ def compare(
 ) -> Comparison:
     """Compare two or more runs on the test images of their own, common data set, or on those of `data`.
 
-        comparison = glyphlab.evaluation.compare.compare(["mnist-glyphnet-1", "mnist-mnist-net-1"])
+        comparison = glyphlab.evaluation.comparison.compare.compare(["mnist-glyphnet-1", "mnist-mnist-net-1"])
         comparison.pairs[0].test.p_value
 
     A run's stored evaluation is used where it belongs to the run's present weights; otherwise the run is judged anew

@@ -19,11 +19,11 @@ from typing import Any
 
 from PIL import Image
 
-from glyphlab.evaluation.error_pictures import draw_class, draw_pairs, draw_surest
 from glyphlab.evaluation.evaluate import evaluation_folder
-from glyphlab.evaluation.examination import Examination, Progress
-from glyphlab.evaluation.file_names import file_names, image_file_names
-from glyphlab.evaluation.mistakes import Mistake, count_kinds
+from glyphlab.evaluation.mistakes.examination import Examination, Progress
+from glyphlab.evaluation.mistakes.file_names import file_names, image_file_names
+from glyphlab.evaluation.mistakes.find import Mistake, count_kinds
+from glyphlab.evaluation.mistakes.pictures import draw_class, draw_pairs, draw_surest
 from glyphlab.evaluation.result_folder import whole_folder
 from glyphlab.evaluation.tables import write_csv
 from glyphlab.training.run import Run

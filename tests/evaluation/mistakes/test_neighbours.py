@@ -10,8 +10,8 @@ import torch
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError
-from glyphlab.evaluation import neighbours
-from glyphlab.evaluation.neighbours import nearest
+from glyphlab.evaluation.mistakes import neighbours
+from glyphlab.evaluation.mistakes.neighbours import nearest
 from glyphlab.networks.features import predict_with_features
 from glyphlab.training.images import load_images
 from glyphlab.training.run import Run

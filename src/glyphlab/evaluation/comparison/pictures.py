@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glyphlab.evaluation.compare import Comparison, Entry, Pair
+from glyphlab.evaluation.comparison.compare import Comparison, Entry, Pair
 from glyphlab.evaluation.sheet import DARK, DPI, RED, Sheet, drawable, percent, shortened, wrapped
 from glyphlab.files import whole_file
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError
-from glyphlab.evaluation import confident
-from glyphlab.evaluation.label_pictures import draw_duplicates, draw_outliers, draw_suspicious
-from glyphlab.evaluation.label_search import LabelSearch, read_labels
-from glyphlab.evaluation.nearest import nearest_others
+from glyphlab.evaluation.labels import confident
+from glyphlab.evaluation.labels.nearest import nearest_others
+from glyphlab.evaluation.labels.pictures import draw_duplicates, draw_outliers, draw_suspicious
+from glyphlab.evaluation.labels.search import LabelSearch, read_labels
 
 WRONG = (7, 30, 101)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from glyphlab.evaluation import nearest
-from glyphlab.evaluation.nearest import nearest_others, outlier_scores
+from glyphlab.evaluation.labels import nearest
+from glyphlab.evaluation.labels.nearest import nearest_others, outlier_scores
 
 
 @pytest.fixture

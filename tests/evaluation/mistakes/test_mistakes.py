@@ -8,8 +8,8 @@ import pytest
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError, ModelError
 from glyphlab.evaluation.calibration import calibrated
-from glyphlab.evaluation.confident import class_thresholds
-from glyphlab.evaluation.mistakes import BORDERLINE_MARGIN, count_kinds, find_mistakes
+from glyphlab.evaluation.labels.confident import class_thresholds
+from glyphlab.evaluation.mistakes.find import BORDERLINE_MARGIN, count_kinds, find_mistakes
 from glyphlab.evaluation.result import Evaluation
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from glyphlab.evaluation.verdicts import Evidence, Kind
+from glyphlab.evaluation.mistakes.verdicts import Evidence, Kind
 
 
 def evidence(**changes: object) -> Evidence:

@@ -7,8 +7,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.evaluation.duplicates import NEAR_CORRELATION, correlation, find_duplicates
-from glyphlab.evaluation.nearest import nearest_others
+from glyphlab.evaluation.labels.duplicates import NEAR_CORRELATION, correlation, find_duplicates
+from glyphlab.evaluation.labels.nearest import nearest_others
 
 
 @pytest.fixture
