@@ -23,8 +23,8 @@ demo: $(READY) ## train and evaluate on the embedded digits, about half a minute
 test: lint types unit ## what continuous integration runs: lint, types, tests
 
 lint: $(READY) ## ruff: style and format
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
 
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
@@ -33,8 +33,8 @@ unit: $(READY) ## the tests
 	$(BIN)/pytest
 
 format: $(READY) ## let ruff rewrite the sources
-	$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks examples
+	$(BIN)/ruff format src tests benchmarks examples
 
 bench: $(READY) ## measure training speed beside a plain per-image pipeline
 	$(BIN)/python benchmarks/throughput.py

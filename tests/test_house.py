@@ -67,6 +67,7 @@ def test_public_names_are_pinned() -> None:
     assert glyphlab.__all__ == [
         "DataError",
         "Evaluation",
+        "GlyphClassifier",
         "GlyphSet",
         "GlyphlabError",
         "ImageError",
@@ -78,9 +79,11 @@ def test_public_names_are_pinned() -> None:
         "Run",
         "RunError",
         "__version__",
+        "compare",
         "evaluate",
         "export_run",
         "load_dataset",
+        "report",
         "resume",
         "train",
     ]

@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "DataError": "glyphlab.errors",
     "Evaluation": "glyphlab.evaluation.result",
+    "GlyphClassifier": "glyphlab.training.estimator",
     "GlyphSet": "glyphlab.data.glyphset",
     "GlyphlabError": "glyphlab.errors",
     "ImageError": "glyphlab.errors",
@@ -28,9 +29,11 @@ _HOMES = {
     "Recognizer": "glyphlab.recognition.recognizer",
     "Run": "glyphlab.training.run",
     "RunError": "glyphlab.errors",
+    "compare": "glyphlab.evaluation.comparison.compare",
     "evaluate": "glyphlab.evaluation.evaluate",
     "export_run": "glyphlab.evaluation.export",
     "load_dataset": "glyphlab.data.sources",
+    "report": "glyphlab.evaluation.report.write",
     "resume": "glyphlab.training.train",
     "train": "glyphlab.training.train",
 }
@@ -41,11 +44,14 @@ if TYPE_CHECKING:
     from glyphlab.data.glyphset import GlyphSet
     from glyphlab.data.sources import load_dataset
     from glyphlab.errors import DataError, GlyphlabError, ImageError, ModelError, RecipeError, RunError
+    from glyphlab.evaluation.comparison.compare import compare
     from glyphlab.evaluation.evaluate import evaluate
     from glyphlab.evaluation.export import export_run
+    from glyphlab.evaluation.report.write import report
     from glyphlab.evaluation.result import Evaluation
     from glyphlab.recognition.prediction import Prediction
     from glyphlab.recognition.recognizer import Recognizer
+    from glyphlab.training.estimator import GlyphClassifier
     from glyphlab.training.recipe import Recipe
     from glyphlab.training.run import Run
     from glyphlab.training.train import resume, train

@@ -9,7 +9,8 @@ runs/mnist-glyphnet-1/
   weights-best.safetensors  the best epoch by validation; weights-last.safetensors: the last one
   checkpoint.safetensors    all that continuing needs
   model.onnx                one file for use elsewhere, written by `glyphlab export`
-  evaluation/               written by `glyphlab evaluate`
+  evaluation/               written by `glyphlab evaluate`; errors/, labels/, inspect/, report.html by those commands
+  features/, kfold/         kept so that they need not be made again
 """
 
 from __future__ import annotations

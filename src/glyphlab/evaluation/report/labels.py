@@ -45,7 +45,7 @@ def training_labels(subject: Subject, data_dir: Path | None = None) -> TrainingL
         return None
     glyphs = result.glyphs
     issues = np.flatnonzero(label_issues(result.probs, glyphs.targets))
-    ranked = issues[np.argsort(normalized_margin(result.probs[issues], glyphs.targets[issues]), kind="stable")][:_MOST]
+    ranked = issues[np.argsort(self_confidence(result.probs[issues], glyphs.targets[issues]), kind="stable")][:_MOST]
     suggested = suggested_classes(result.probs, glyphs.targets)
     sure = self_confidence(result.probs, glyphs.targets)
     found = tuple(
