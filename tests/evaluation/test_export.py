@@ -132,8 +132,8 @@ def test_framings(run: Run) -> None:
         export_run(run, framing="mnits")
     grey, colour = (1, 28, 28), (3, 28, 28)
     for data, framing in (("emnist-balanced", "emnist"), ("mnist", "mnist"), ("digits", "mnist"), ("/my/emnist", None)):
-        assert export._framing_of(data, grey) == framing
-    assert export._framing_of("fashion-mnist", grey) is None
+        assert export.framing_of_recipe(Recipe.parse({"data": {"name": data}}), grey) == framing
+    assert export.framing_of_recipe(Recipe.parse({"data": {"name": "fashion-mnist"}}), grey) is None
     with pytest.raises(ModelError, match="takes 3x28x28"):
         export._require_framing("mnist", colour)
 

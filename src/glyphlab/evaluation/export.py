@@ -28,6 +28,7 @@ from glyphlab.recognition.conformal import ConformalTable, prediction_sets
 from glyphlab.recognition.modelfile import MODEL_NAME, OPSET, ModelInfo
 from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.images import Parts, load_images
+from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 
 INT8_NAME = "model-int8.onnx"
@@ -236,7 +237,7 @@ def _describe(
 ) -> ModelInfo:
     """The model's description, but for its figures."""
     recipe, spec, data = run.recipe, classifier.spec, run.environment["data"]
-    chosen = _framing_of(recipe.data.name, spec.image_shape) if framing == "auto" else framing
+    chosen = framing_of_recipe(recipe, spec.image_shape) if framing == "auto" else framing
     if chosen is not None:
         _require_framing(chosen, spec.image_shape)
     kept = ("name", "sha256", "remark", "train_images", "validation_images")
@@ -244,7 +245,7 @@ def _describe(
         class_names=spec.class_names,
         image_shape=spec.image_shape,
         framing=chosen,
-        invert=chosen is None and recipe.data.invert,
+        invert=chosen is None and fits_inverted(recipe),
         temperature=calibration.temperature,
         conformal=calibration.conformal,
         network=spec.network,
@@ -257,13 +258,21 @@ def _describe(
     )
 
 
-def _framing_of(data: str, image_shape: tuple[int, int, int]) -> str | None:
-    """How pictures must be framed to look like a data set; None where its pictures are framed as they come."""
-    if data not in names():  # a folder or CSV of the user's
+def framing_of_recipe(recipe: Recipe, image_shape: tuple[int, int, int]) -> str | None:
+    """How pictures must be framed to look like what a run was trained on; None: they are fitted in whole."""
+    if recipe.transfer is not None:
+        return recipe.transfer.framing or None
+    data = recipe.data.name
+    if data not in names() or image_shape[0] != 1:  # a folder or CSV of the user's, or pictures in colour
         return None
     if data.startswith("emnist"):
         return "emnist"
     return "mnist" if data in ("mnist", "digits") else None
+
+
+def fits_inverted(recipe: Recipe) -> bool:
+    """Whether pictures that are fitted in whole are inverted first."""
+    return recipe.transfer.invert if recipe.transfer is not None else recipe.data.invert
 
 
 def _require_framing(framing: str, image_shape: tuple[int, int, int]) -> None:

@@ -217,7 +217,8 @@ class TransferSettings(Section):
         "auto", description="auto: the best by cross-validation; frozen: a new last layer by gradient descent alone"
     )
     freeze: Literal["all", "none"] | int | None = Field(
-        None, description="fine-tuning: all layers below the last keep their weights, the first N, or none; default none"
+        None,
+        description="fine-tuning: all layers below the last keep their weights, the first N, or none; default none",
     )
     add: bool = Field(False, description="the new classes join those that the network knows")
     copies: int | Literal["auto"] = Field(

@@ -16,7 +16,7 @@ import torch
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import names
-from glyphlab.errors import RunError
+from glyphlab.errors import RecipeError, RunError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
 from glyphlab.training.checkpoint import TrainingState, load_checkpoint
 from glyphlab.training.distill import Teachers
@@ -262,6 +262,11 @@ class _Start:
 
 
 def _prepare(recipe: Recipe, glyphs: GlyphSet, reporter: Reporter) -> _Start:
+    if recipe.transfer is not None:
+        raise RecipeError(
+            f"recipe '{recipe.name}' teaches a network that is trained already, which its [transfer] is for; use it "
+            "with: glyphlab transfer MODEL|RUN DATA --recipe, or remove that section"
+        )
     parts = Parts.carve(glyphs, recipe)
     counted = recipe.with_settings({"training.epochs": _epochs(recipe, len(parts.train))})
     classifier = _new_classifier(counted, glyphs, parts)

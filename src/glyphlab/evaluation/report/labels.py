@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glyphlab.evaluation.labels.confident import label_issues, normalized_margin, self_confidence, suggested_classes
+from glyphlab.evaluation.labels.confident import label_issues, self_confidence, suggested_classes
 from glyphlab.evaluation.labels.outofsample import load_out_of_sample
 from glyphlab.evaluation.report.atlas import Atlas, pack, small_enough
 from glyphlab.evaluation.report.subject import Subject

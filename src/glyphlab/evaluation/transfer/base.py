@@ -1,0 +1,90 @@
+"""What a transfer begins with: a trained network, how pictures are prepared for it, and the data it learned from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from glyphlab.data.catalogue import Split
+from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.sources import load_dataset, names
+from glyphlab.errors import DataError, ModelError, RunError
+from glyphlab.evaluation.evaluate import match_classes
+from glyphlab.evaluation.export import fits_inverted, framing_of_recipe
+from glyphlab.evaluation.transfer.from_onnx import classifier_from_onnx
+from glyphlab.networks import registry
+from glyphlab.networks.classifier import Classifier
+from glyphlab.recognition.modelfile import MODEL_NAME, ModelInfo, find_model, shipped_models
+from glyphlab.recognition.recognizer import Recognizer
+from glyphlab.training.images import load_images
+from glyphlab.training.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A trained network to begin with.
+
+    name: as the user gave it. classifier: in evaluation mode. info: how pictures become glyphs, as for reading
+    (`recognition.preparation`). run: where it was trained; None for a model file.
+    """
+
+    name: str
+    classifier: Classifier
+    info: ModelInfo
+    run: Run | None = None
+
+    def data(self, split: Split, data_dir: Path | None) -> GlyphSet | None:
+        """The data that the network learned from, classes numbered as it does; None where they are not at hand."""
+        try:
+            if self.run is not None:
+                return match_classes(
+                    load_images(self.run.recipe, split, self.run.data_dir(data_dir)), self.classifier.spec
+                )
+            known = str(self.info.data.get("name", ""))
+            return (
+                match_classes(load_dataset(known, split, data_dir), self.classifier.spec) if known in names() else None
+            )
+        except DataError:
+            return None
+
+
+def open_base(name: str | Path, runs_dir: str | Path = "runs", data_dir: Path | None = None) -> Base:
+    """Open a run (folder, or name within `runs_dir`), a model (shipped name or .onnx file), or an ImageNet network.
+
+    A folder goes before a shipped model of the same name. Of a run the best weights are taken, not its model file.
+    Raises `RunError` and `ModelError`; where nothing of that name is found the message names all three kinds.
+    """
+    text = str(name)
+    if text in registry.imagenet_names():
+        return _pretrained(text, data_dir)
+    if not Path(name).is_dir() and (text in shipped_models() or text.endswith(".onnx")):
+        classifier, info = classifier_from_onnx(find_model(name))
+        return Base(text, classifier, info)
+    try:
+        run = Run.open(name, runs_dir)
+    except RunError as error:
+        if Path(name).is_dir():
+            raise
+        models = ", ".join([*shipped_models(), *registry.imagenet_names()])
+        raise RunError(f"{error} (or give an .onnx file, or one of: {models})") from None
+    classifier = run.classifier()
+    return Base(text, classifier, _info_of(run, classifier), run)
+
+
+def _info_of(run: Run, classifier: Classifier) -> ModelInfo:
+    """The description of the run's model file, which the user may have exported with a framing of his choice."""
+    spec, recipe = classifier.spec, run.recipe
+    try:
+        stored = Recognizer.load(run.folder / MODEL_NAME, threads=1).info
+    except ModelError:  # none, or one of another version
+        framing = framing_of_recipe(recipe, spec.image_shape)
+        return ModelInfo(spec.class_names, spec.image_shape, framing, invert=framing is None and fits_inverted(recipe))
+    return replace(stored, class_names=spec.class_names, image_shape=spec.image_shape)
+
+
+def _pretrained(network: str, data_dir: Path | None) -> Base:
+    from glyphlab.networks.imagenet import load_pretrained
+
+    classifier = load_pretrained(network, data_dir=data_dir)
+    spec = classifier.spec
+    return Base(network, classifier, ModelInfo(spec.class_names, spec.image_shape, framing=None))

@@ -1,0 +1,95 @@
+"""The user's folder of pictures -> glyphs, prepared exactly as reading prepares them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glyphlab.data.catalogue import Split
+from glyphlab.data.folders import Listing, list_folder
+from glyphlab.data.glyphset import GlyphSet
+from glyphlab.errors import DataError, ImageError
+from glyphlab.recognition.modelfile import ModelInfo
+from glyphlab.recognition.preparation import preparation_of
+
+OnPicture = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Prepared pictures. unusable: each one's name with what is wrong with it."""
+
+    train: GlyphSet
+    test: GlyphSet
+    unusable: tuple[str, ...]
+
+    @cached_property
+    def repeated(self) -> NDArray[np.int64]:
+        """Places in the test part of pictures that are, pixel for pixel, in the training part too, int64."""
+        learned = {image.tobytes() for image in self.train.images}
+        return np.flatnonzero([image.tobytes() in learned for image in self.test.images])
+
+
+def prepare_pictures(folder: Path, info: ModelInfo, on_picture: OnPicture | None = None) -> Pictures:
+    """Prepare all pictures of a folder with one folder a class, or with train/ and test/ of such folders.
+
+    Without a test part 15 % of each class, and at least one picture, are held out for it. Pictures that cannot be
+    used are left out and named. on_picture: told of (pictures done, pictures in all).
+    Raises `DataError`: no such folder, one class only, a class with too few usable pictures.
+    """
+    if not folder.is_dir():
+        raise DataError(f"no folder {folder}; expected one with a folder of pictures a class, named by the class")
+    listing = list_folder(folder)
+    prepare = preparation_of(info)
+    glyphs: dict[Path, NDArray[np.uint8]] = {}
+    unusable: list[str] = []
+    paths = listing.all_paths()
+    for number, path in enumerate(paths, start=1):
+        try:
+            glyphs[path] = prepare(path)
+        except ImageError as error:
+            unusable.append(f"{listing.id_of(path)} ({str(error).removeprefix(f'{path}: ')})")
+        if on_picture is not None:
+            on_picture(number, len(paths))
+    _refuse_too_few(listing, glyphs)
+    return Pictures(_part(listing, "train", glyphs), _part(listing, "test", glyphs), tuple(unusable))
+
+
+def _part(listing: Listing, split: Split, glyphs: dict[Path, NDArray[np.uint8]]) -> GlyphSet:
+    part = listing.part(split)
+    kept = [(path, target) for path, target in zip(part.paths, part.targets.tolist(), strict=True) if path in glyphs]
+    if not kept:
+        raise DataError(f"{listing.name}: none of the pictures of its {split} part can be used; replace them")
+    return GlyphSet(
+        images=np.stack([glyphs[path] for path, _ in kept]),
+        targets=np.array([target for _, target in kept], dtype=np.int64),
+        class_names=listing.class_names,
+        name=listing.name,
+        split=split,
+        ids=tuple(listing.id_of(path) for path, _ in kept),
+    )
+
+
+def _refuse_too_few(listing: Listing, glyphs: dict[Path, NDArray[np.uint8]]) -> None:
+    """Every class needs a usable picture to learn from, and one more where the test part is taken from the same."""
+    least = 1 if listing.test is not None else 2
+    purpose = "to learn from" if least == 1 else "one to learn from and one to test, since there is no test part"
+    part = listing.train
+    for target, name in enumerate(listing.class_names):
+        own = [path for path, of in zip(part.paths, part.targets.tolist(), strict=True) if of == target]
+        usable = sum(path in glyphs for path in own)
+        learned = listing.part("train")
+        left = sum(
+            path in glyphs for path, of in zip(learned.paths, learned.targets.tolist(), strict=True) if of == target
+        )
+        if usable < least or left == 0:
+            lost = f" ({len(own) - usable} of {len(own)} cannot be used)" if usable < len(own) else ""
+            raise DataError(
+                f"{listing.name}: class '{name}' has {usable} usable picture{'s' * (usable != 1)}{lost}; at least "
+                f"{least} {'is' if least == 1 else 'are'} needed ({purpose}), 5 or more are better"
+            )

@@ -1,0 +1,326 @@
+"""The whole way from a trained network and a folder of pictures to a run that is judged and a model file that reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+
+from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.pictures import contact_sheet, save_sheet
+from glyphlab.errors import ModelError, RecipeError, did_you_mean
+from glyphlab.evaluation.calibration import balancing_weights, calibrated
+from glyphlab.evaluation.evaluate import evaluate, evaluation_folder
+from glyphlab.evaluation.export import export_run
+from glyphlab.evaluation.pictures import draw_examples
+from glyphlab.evaluation.quantize import set_description
+from glyphlab.evaluation.result import Evaluation
+from glyphlab.evaluation.transfer.base import Base, open_base
+from glyphlab.evaluation.transfer.pictures import Pictures, prepare_pictures
+from glyphlab.evaluation.transfer.report import Retention, TransferReport
+from glyphlab.files import whole_file
+from glyphlab.networks import registry
+from glyphlab.networks.classifier import predict
+from glyphlab.recognition.conformal import ConformalTable
+from glyphlab.recognition.recognizer import Recognizer
+from glyphlab.training.progress import Reporter, Silent
+from glyphlab.training.recipe import Recipe, TransferSettings
+from glyphlab.training.run import Run
+from glyphlab.training.transfer.adding import refuse_clashes, rehearsal, restrained
+from glyphlab.training.transfer.heads import Head, Integers, Tuning, certainty
+from glyphlab.training.transfer.outcome import joined, recorded_recipe, write_run
+from glyphlab.training.transfer.task import Task
+from glyphlab.training.transfer.trial import OnFold, Plan, Trial, best_of, surplus_of, try_ways
+from glyphlab.training.transfer.ways import Learned, Way, learn, open_to
+
+DEFAULT_RECIPE, FROZEN_RECIPE = "transfer", "greek-frozen"
+WAYS: tuple[Way, ...] = get_args(Way)
+_SHOWN_A_CLASS, _EXAMPLES = 20, 40
+_NO_TRIAL: Way = "probe"
+
+OnPicture = Callable[[int, int], None]
+
+
+def transfer(
+    base: str | Path,
+    data: str | Path,
+    *,
+    way: str = "auto",
+    freeze: str | int | None = None,
+    add: bool = False,
+    recipe: Recipe | str | Path = DEFAULT_RECIPE,
+    epochs: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    data_dir: Path | None = None,
+    runs_dir: str | Path = "runs",
+    reporter: Reporter | None = None,
+    on_picture: OnPicture | None = None,
+    on_fold: OnFold | None = None,
+) -> TransferReport:
+    """Teach a trained network the characters in a folder of pictures.
+
+        report = transfer("characters", "greek-photos")
+        report.way, report.evaluation.accuracy, report.model
+
+    base: a run, a shipped or exported model, or an ImageNet network whose weights are at hand. data: a folder with
+    a folder of pictures a class, or with train/ and test/ of such. way: "means", "probe", "finetune", "frozen", or
+    "auto": all, by cross-validation on the training pictures. freeze: for fine-tuning, "all", "none" or how many
+    layers. add: the new classes join the base's own; where the base's data are at hand some of it is rehearsed.
+    recipe, epochs, settings: of the training, see `recipes/transfer.toml`.
+
+    Test pictures are read at the end only. Raises `DataError`, `ModelError`, `RecipeError`, `RunError`.
+    """
+    began = time.monotonic()
+    reporter = reporter or Silent()
+    chosen, frozen_recipe = _recipes(recipe, way, freeze, add, epochs, dict(settings or {}))
+    opened = open_base(base, runs_dir, data_dir)
+    pictures = prepare_pictures(Path(data).expanduser(), opened.info, on_picture)
+    if add:
+        refuse_clashes(opened.classifier.spec.class_names, pictures.train.class_names)
+    sheet = _show(pictures, Path(runs_dir), reporter)
+    task = _task(opened, pictures.train, chosen, frozen_recipe, data_dir, reporter)
+
+    trials, learned, trial = _learn(task, reporter, on_fold)
+    conformal = _make_certain(task, opened, learned, trial)
+    test, retention_of = _test_part(task, opened, pictures, data_dir)
+    facts = _facts(opened, pictures, task, trials, learned, sheet) | {
+        "time_seconds": round(time.monotonic() - began, 3)
+    }
+    recorded = recorded_recipe(learned, task.settings, _resolved_name(opened), opened.info.framing, opened.info.invert)
+    run = write_run(Path(runs_dir), learned, recorded, task.glyphs, test, facts)
+    model = _export(run, opened, conformal, reporter)
+    evaluation = evaluate(run)
+    draw_examples(evaluation, test, _examples(evaluation), evaluation_folder(run) / "examples.png")
+    return TransferReport(
+        run=run,
+        base=opened.name,
+        way=learned.way,
+        trials=tuple(trials),
+        pictures=pictures,
+        sheet=sheet,
+        frozen=task.frozen if learned.way == "finetune" else None,
+        evaluation=evaluation,
+        retention=retention_of(learned) if retention_of is not None else None,
+        fresh=_accuracy_without(pictures.repeated, evaluation, len(pictures.test)),
+        model=model,
+        time_seconds=time.monotonic() - began,
+    )
+
+
+def _recipes(
+    recipe: Recipe | str | Path,
+    way: str,
+    freeze: str | int | None,
+    add: bool,
+    epochs: int | None,
+    settings: dict[str, Any],
+) -> tuple[Recipe, Recipe]:
+    """The recipe with the caller's changes, and the one that the way "frozen" follows."""
+    if way not in ("auto", *WAYS):
+        raise RecipeError(f"unknown way '{way}'; {did_you_mean(way, ('auto', *WAYS))}")
+    given = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    own = given.transfer or TransferSettings()
+    way = own.way if way == "auto" else way
+    if epochs is not None:
+        settings["training.epochs"] = epochs
+    if way in ("means", "probe") and any(key.startswith("training.") and key != "training.seed" for key in settings):
+        raise RecipeError(f"way '{way}' solves for its last layer and is not trained; leave out epochs and training.*")
+    _refuse_without_effect(given, settings)
+    changes: dict[str, Any] = {"data.validation": 0.0, "transfer.way": way}
+    if given.data.folds is not None:
+        changes |= {"data.folds": None, "data.fold": None}
+    if add:
+        changes["transfer.add"] = True
+    if freeze is not None:
+        changes["transfer.freeze"] = freeze
+    chosen = given.with_settings(changes | settings)
+    if own.way == "frozen":
+        return chosen, chosen
+    # The way "frozen" stays as the report has it, but for what concerns it when it is one of several.
+    meant = {
+        key: value
+        for key, value in settings.items()
+        if way == "frozen" or key == "training.epochs" or key.startswith("engine.")
+    }
+    return chosen, Recipe.load(FROZEN_RECIPE).with_settings(meant)
+
+
+def _refuse_without_effect(given: Recipe, settings: Mapping[str, Any]) -> None:
+    """`RecipeError` for settings that a transfer takes from its base and its pictures."""
+    for key in settings:
+        if key.partition(".")[0] in ("data", "network") or key in (
+            "transfer.base",
+            "transfer.framing",
+            "transfer.invert",
+        ):
+            raise RecipeError(f"{key} has no effect in a transfer: the base and the pictures decide; leave it out")
+    if given.training.teachers is not None or "training.teachers" in settings:
+        raise RecipeError("training.teachers has no effect in a transfer; remove it")
+
+
+def _show(pictures: Pictures, runs_dir: Path, reporter: Reporter) -> Path:
+    """Draw the prepared pictures before anything is learned, and name those that cannot be used."""
+    train, path = pictures.train, runs_dir / f"{pictures.train.name}-pictures.png"
+    save_sheet(contact_sheet(train, _SHOWN_A_CLASS), path)
+    for unusable in pictures.unusable:
+        reporter.note(f"left out: {unusable}")
+    reporter.note(
+        f"{len(train):,} pictures of {len(train.class_names)} classes to learn from, {len(pictures.test):,} to test; "
+        f"as the network sees them: {path}"
+    )
+    if len(pictures.repeated):
+        reporter.note(
+            f"{len(pictures.repeated)} of the pictures to test are also among those to learn from; judge by the others"
+        )
+    return path
+
+
+def _task(
+    base: Base, train: GlyphSet, recipe: Recipe, frozen_recipe: Recipe, data_dir: Path | None, reporter: Reporter
+) -> Task:
+    """With --add the base's classes come first, and a sample of its data joins the pictures."""
+    if recipe.transfer is None or not recipe.transfer.add:
+        return Task(base.classifier, train, recipe, frozen_recipe)
+    own = base.classifier.spec.class_names
+    old = base.data("train", data_dir)
+    if old is None:
+        reporter.note(
+            f"the data that {base.name} learned from are not at hand (name their folder with --data-dir): its own "
+            "outputs stay as they are, and the new ones are held back; what that costs the old classes is not measured"
+        )
+    parts = [train] if old is None else [rehearsal(old, recipe.training.seed), train]
+    remark = old.remark if old is not None else ""
+    glyphs = joined(parts, (*own, *train.class_names), train.name, "train", remark)
+    return Task(base.classifier, glyphs, recipe, frozen_recipe, kept=len(own))
+
+
+def _learn(task: Task, reporter: Reporter, on_fold: OnFold | None) -> tuple[list[Trial], Learned, Trial | None]:
+    """Try the ways that are open, and learn from all pictures by the best, or by the one that was asked for."""
+    asked = task.settings.way
+    ways = open_to(task)
+    if asked != "auto":
+        assert asked in ways, asked  # the recipe refuses others
+        ways = tuple(way for way in WAYS if way == asked)
+    plan = Plan.of(task)
+    everything = np.arange(len(task.glyphs))
+    if plan is None:
+        way = _NO_TRIAL if asked == "auto" else ways[0]
+        reporter.note(f"a class has a single picture, so that nothing can be cross-validated: '{way}' is taken untried")
+        return [], learn(task, way, everything, Tuning(), reporter), None
+    trials = try_ways(task, ways, plan, on_fold)
+    best = best_of(trials)
+    return trials, learn(task, best.way, everything, best.tuning, reporter), best
+
+
+def _make_certain(task: Task, base: Base, learned: Learned, trial: Trial | None) -> ConformalTable | None:
+    """Scale the last layer so that probabilities mean what they say; also the thresholds for sets of answers.
+
+    Both rest on the answers of cross-validation. New columns beside old ones that nothing is rehearsed of are
+    lowered, and keep the certainty of the old.
+    """
+    head, views = Head.of(learned.classifier), task.views
+    if task.kept and not task.rehearses:
+        # Untried, the pictures that were learned from are all there is to judge by.
+        surplus = surplus_of(head.logits(views.features), task.kept) if trial is None else trial.lowered
+        head = restrained(head, task.kept, views.features, surplus)
+        head.scaled(1 / base.info.temperature).put_into(learned.classifier)
+        return None
+    if trial is None:
+        factor = certainty(head.logits(views.features), task.glyphs.targets[views.source])
+        head.scaled(factor).put_into(learned.classifier)
+        return None
+    head.scaled(trial.certainty).put_into(learned.classifier)
+    probs = calibrated(trial.logits * np.float32(trial.certainty), 1.0)
+    return ConformalTable.fit(probs, trial.targets, balancing_weights(trial.targets))
+
+
+def _test_part(
+    task: Task, base: Base, pictures: Pictures, data_dir: Path | None
+) -> tuple[GlyphSet, Callable[[Learned], Retention] | None]:
+    """The test images of the new run, and, with old classes kept, how to compare before with after on theirs."""
+    if not task.kept:
+        return pictures.test, None
+    old = base.data("test", data_dir)
+    parts = [pictures.test] if old is None else [old, pictures.test]
+    names, name = task.glyphs.class_names, pictures.test.name
+    whole = joined(parts, names, name, "test", old.remark if old is not None else "")
+    if old is None:
+        return whole, None
+    known = old
+
+    def compare(learned: Learned) -> Retention:
+        images, targets = torch.from_numpy(known.images), known.targets
+        before, after = (predict(net, images).numpy().argmax(axis=1) for net in (base.classifier, learned.classifier))
+        new_images = torch.from_numpy(pictures.test.images)
+        new = predict(learned.classifier, new_images).numpy().argmax(axis=1) - task.kept
+        return Retention(
+            data=known.name,
+            images=len(known),
+            before=float(np.mean(before == targets)),
+            after=float(np.mean(after == targets)),
+            new=float(np.mean(new == pictures.test.targets)),
+        )
+
+    return whole, compare
+
+
+def _export(run: Run, base: Base, conformal: ConformalTable | None, reporter: Reporter) -> Path | None:
+    """The run's model file, prepared for as the base is; None for a network that model files cannot hold."""
+    try:
+        path = export_run(run, framing=base.info.framing).path
+    except ModelError as error:
+        if run.recipe.network.name not in registry.imagenet_names():
+            raise
+        reporter.note(f"no model file: {error}")
+        return None
+    info = Recognizer.load(path, threads=1).info
+    with whole_file(path) as temporary:
+        temporary.write_bytes(path.read_bytes())
+        set_description(temporary, replace(info, conformal=conformal, invert=base.info.invert))
+    return path
+
+
+def _accuracy_without(repeated: Integers, evaluation: Evaluation, pictures: int) -> float | None:
+    """The share of the new classes' test pictures answered rightly, repeated ones left out; None without such."""
+    if not len(repeated) or len(repeated) == pictures:
+        return None
+    right = (evaluation.predictions == evaluation.targets)[-pictures:]  # they come last, behind any old classes'
+    return float(np.delete(right, repeated).mean())
+
+
+def _examples(evaluation: Evaluation) -> list[int]:
+    """Test images evenly over the set, so that all classes are seen."""
+    count = len(evaluation)
+    return [int(index) for index in np.unique(np.linspace(0, count - 1, min(count, _EXAMPLES)).round())]
+
+
+def _resolved_name(base: Base) -> str:
+    """The base's name as it can be found again from anywhere."""
+    return str(base.run.folder.resolve()) if base.run is not None else base.name
+
+
+def _facts(
+    base: Base, pictures: Pictures, task: Task, trials: list[Trial], learned: Learned, sheet: Path
+) -> dict[str, Any]:
+    """What transfer.json says."""
+    spec = base.classifier.spec
+    return {
+        "base": {
+            "name": _resolved_name(base),
+            "network": spec.network,
+            "classes": len(spec.class_names),
+            "data": base.info.data.get("name", "") if base.run is None else base.run.environment["data"]["name"],
+        },
+        "way": learned.way,
+        "frozen_layers": task.frozen if learned.way == "finetune" else None,
+        "kept_classes": task.kept,
+        "rehearsed": int(np.count_nonzero(task.glyphs.targets < task.kept)),
+        "pictures": {"train": len(pictures.train), "test": len(pictures.test), "unusable": list(pictures.unusable)},
+        "sheet": str(sheet),
+        "ways": [trial.to_json() for trial in trials],
+    }
