@@ -1,0 +1,187 @@
+"""From a sweep's results to one HTML file that needs nothing else and asks for nothing.
+
+Its look, and its policy of no requests, are those of a run's report.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from glyphlab import __version__
+from glyphlab.evaluation.metrics import wilson_interval
+from glyphlab.evaluation.sweep_report import charts
+from glyphlab.evaluation.sweep_report.importance import Importance, Levels, cell_means, importance, levels_of
+from glyphlab.evaluation.sweep_report.outcome import judge_prediction
+from glyphlab.files import write_bytes
+from glyphlab.training.sweep.ledger import Entry, Standing
+from glyphlab.training.sweep.results import SweepResults
+
+GENERATOR = "Glyphlab sweep report"
+# Settings beside which figures of different trials are not of the same images.
+_OTHER_IMAGES = ("data.", "training.seed")
+_MOST_HEAT_MAPS = 6
+
+
+def write_sweep_report(results: SweepResults, path: Path) -> Path:
+    """Write the page of a sweep, finished or not; returns its path. Raises `RunError` when it cannot be written."""
+    write_bytes(path, render(results))
+    return path
+
+
+def render(results: SweepResults) -> bytes:
+    """The whole page as UTF-8."""
+    script = _static("glyphlab.evaluation.sweep_report", "sweep.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    style = _static("glyphlab.evaluation.report", "report.css") + _static(
+        "glyphlab.evaluation.sweep_report", "sweep.css"
+    )
+    page = (
+        _environment()
+        .get_template("sweep.html.j2")
+        .render(
+            **_content(results),
+            generator=f"{GENERATOR} {__version__}",
+            policy=policy,
+            style=Markup(style),
+            script=Markup(script),
+            now=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        )
+    )
+    return page.encode("utf-8", errors="backslashreplace")
+
+
+def _content(results: SweepResults) -> dict[str, Any]:
+    """Everything the template shows."""
+    networks = [entry for entry in results.finished if entry.trial.baseline is None]
+    keys = [key for key in results.definition.keys if key != "baseline"]
+    points = [entry.trial.point for entry in networks]
+    scores = [float((entry.result or {})["accuracy"]) for entry in networks]
+    shares = importance(points, scores, keys)
+    drawing, frontier = charts.frontier(results)
+    figures = {entry.number: dict(zip(keys, _cells(entry, keys), strict=True)) for entry in results.entries}
+    return {
+        "results": results,
+        "definition": results.definition,
+        "keys": keys,
+        "short": {key: key.partition(".")[2] or key for key in keys},
+        "cells": figures,
+        "ranked": results.finished,
+        "unfinished": [entry for entry in results.entries if entry.standing is not Standing.FINISHED],
+        "best": results.best,
+        "interval": _interval(results.best),
+        "alike": results.equals_of_best(),
+        "counts": {standing.value: results.count(standing) for standing in Standing if results.count(standing)},
+        "claims": judge_prediction(results, shares),
+        "importance": shares,
+        "heat_maps": _heat_maps(levels_of(points, keys), scores, shares),
+        "parallel": charts.parallel(results),
+        "curves": charts.curves(results),
+        "frontier_chart": drawing,
+        "frontier": frontier,
+        "warnings": _warnings(results),
+        "has_reported": any(entry.trial.reported is not None for entry in results.entries),
+        "training_hours": sum(float((entry.result or {}).get("time_seconds") or 0) for entry in results.entries) / 3600,
+        "search": results.definition.search,
+    }
+
+
+def _cells(entry: Entry, keys: Sequence[str]) -> list[tuple[str, float | str]]:
+    """A trial's settings as text, and as what the table is sorted by."""
+    if entry.trial.baseline is not None:
+        return [("", "") for _ in keys]
+    cells: list[tuple[str, float | str]] = []
+    for key in keys:
+        value = entry.trial.point.get(key)
+        if value is None:
+            cells.append(("", ""))
+            continue
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        cells.append((charts.words_of(value), value if is_number else str(value)))
+    return cells
+
+
+def _interval(best: Entry | None) -> tuple[float, float] | None:
+    if best is None or best.result is None:
+        return None
+    images = best.result["validation_images"]
+    return wilson_interval(round(best.result["accuracy"] * images), images)
+
+
+def _warnings(results: SweepResults) -> list[str]:
+    """What a reader must know before believing the figures."""
+    warnings = []
+    other = [key for key in results.definition.keys if key.startswith(_OTHER_IMAGES)]
+    if other:
+        warnings.append(
+            f"{', '.join(other)} changes which images are kept for validation, so the trials were not judged on the "
+            "same ones; differences between them are partly differences between images"
+        )
+    hosts = {entry.host for entry in results.entries if entry.result}
+    if len(hosts) > 1:
+        warnings.append(f"times are not comparable: the trials ran on {len(hosts)} machines")
+    return warnings
+
+
+def _heat_maps(levels: Sequence[Levels], scores: Sequence[float], shares: Importance | None) -> list[dict[str, Any]]:
+    """Mean accuracy by two settings, for the pairs that interact most; drawn as tables."""
+    if shares is None:
+        return []
+    by_key = {level.key: level for level in levels}
+    maps = []
+    for (first, second), share in shares.together[:_MOST_HEAT_MAPS]:
+        if first not in by_key or second not in by_key:
+            continue
+        means, counts = cell_means(by_key[first], by_key[second], scores)
+        low, high = float(np.nanmin(means)), float(np.nanmax(means))
+        rows = [
+            {
+                "name": name,
+                "cells": [
+                    None
+                    if counts[row, column] == 0
+                    else {
+                        "value": float(means[row, column]),
+                        "count": int(counts[row, column]),
+                        "shade": round(100 * (float(means[row, column]) - low) / ((high - low) or 1.0)),
+                    }
+                    for column in range(len(by_key[second]))
+                ],
+            }
+            for row, name in enumerate(by_key[first].names)
+        ]
+        maps.append({"rows": rows, "first": first, "second": second, "columns": by_key[second].names, "share": share})
+    return maps
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("glyphlab.evaluation.sweep_report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda value, digits=2: f"{100 * value:.{digits}f} %"
+    environment.filters["thousands"] = "{:,}".format
+    return environment
+
+
+@cache
+def _static(package: str, name: str) -> str:
+    return resources.files(package).joinpath("static", name).read_text(encoding="utf-8")

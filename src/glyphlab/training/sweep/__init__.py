@@ -1,0 +1,10 @@
+"""Sweeps: many trials of one recipe, each a normal run, spread over processes and machines.
+
+definition.py   what a sweep file says, checked whole
+space.py        which settings are varied, and their combinations
+ledger.py       the book of trials: who is at which, what came out; each trial is claimed exactly once
+locks.py        one claim at a time, and who is alive: file locks, or PostgreSQL's
+trial.py        one claimed trial as a training run; baselines.py: as a classifier of scikit-learn
+worker.py       a process that works through trials; supervise.py: starts and watches workers
+results.py      what came out, as values and as CSV
+"""

@@ -1,0 +1,204 @@
+"""One claimed trial as a training run, begun or continued; judged on the validation images.
+
+The run's folder carries the trial's number, so that whoever takes a trial over finds what the one before left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glyphlab.data.glyphset import GlyphSet
+from glyphlab.errors import ModelError, RecipeError, RunError
+from glyphlab.files import write_json
+from glyphlab.training.history import EpochMetrics
+from glyphlab.training.images import load_images
+from glyphlab.training.loop import Ending
+from glyphlab.training.progress import Plan, Reporter, StepNews
+from glyphlab.training.recipe import Recipe
+from glyphlab.training.run import Run
+from glyphlab.training.sweep.baselines import judge_baseline
+from glyphlab.training.sweep.ledger import Claim, Ledger, Standing
+from glyphlab.training.train import compose, resume, settled, train_glyphs
+
+PRUNED = "pruned: no better than others at this epoch"
+
+
+class Images:
+    """The training images of the latest recipe, kept between trials that use the same."""
+
+    def __init__(self, data_dir: Path | None) -> None:
+        self.data_dir = data_dir
+        self._key: tuple[Any, ...] = ()
+        self._glyphs: GlyphSet | None = None
+
+    def of(self, recipe: Recipe) -> GlyphSet:
+        """The recipe's training images. Raises `DataError`."""
+        data = recipe.data
+        key = (data.name, data.size, data.channels, data.invert, data.skip_bad)
+        if self._glyphs is None or key != self._key:
+            self._glyphs, self._key = None, ()  # the former set goes before the next one comes
+            self._glyphs, self._key = load_images(recipe, "train", self.data_dir, on_skip=lambda text: None), key
+        return self._glyphs
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a worker brings to each trial. engine: settled settings, as ``{"engine.precision": "bf16", ...}``."""
+
+    ledger: Ledger
+    runs_dir: Path
+    images: Images
+    engine: dict[str, Any]
+    threads: int
+    stopping: Callable[[], bool]
+    tell: Callable[[dict[str, Any]], None]
+
+
+def settle_engine(recipe: Recipe, images: Images, threads: int) -> dict[str, Any]:
+    """The engine of all trials on this machine, timed once on the given recipe."""
+    fixed = compose(recipe).with_settings({"engine.threads": threads} if recipe.engine.threads == "auto" else {})
+    engine = settled(fixed, images.of(fixed)).engine
+    return {f"engine.{key}": value for key, value in engine.model_dump().items()}
+
+
+def run_trial(claim: Claim, bench: Bench) -> Standing:
+    """Train, or go on training, until the trial is over or the worker is to stop; the ledger has the outcome.
+
+    A trial fails for good where its own settings are the cause: a network that the images do not fit, a loss that is
+    no longer finite. Whatever would befall other trials as well (no data, a full disk) is raised: `DataError`,
+    `RunError`, and the trial stays open.
+    """
+    trial, ledger = claim.entry.trial, bench.ledger
+    if trial.baseline is not None:
+        base = compose(ledger.definition.base)
+        result = judge_baseline(trial.baseline, base, bench.images.of(base), bench.threads)
+        ledger.end(claim, Standing.FINISHED, result)
+        return Standing.FINISHED
+    try:
+        run, hopeless = _train(claim, bench)
+    except (RecipeError, ModelError) as error:
+        ledger.end(claim, Standing.FAILED, failure=str(error))
+        return Standing.FAILED
+    except RunError as error:
+        left = existing_run(bench.runs_dir, ledger.name, claim.entry.number)
+        if left is None or left.status["status"] != "failed":
+            raise
+        ledger.end(claim, Standing.FAILED, failure=str(error))
+        return Standing.FAILED
+    if hopeless:
+        write_json(run.folder / "run.json", run.status | {"status": PRUNED})
+        ledger.end(claim, Standing.PRUNED, result_of(run))
+        return Standing.PRUNED
+    if run.status["status"] == Ending.INTERRUPTED.value:
+        ledger.forgive(claim)
+        return Standing.STOPPED
+    ledger.end(claim, Standing.FINISHED, result_of(run))
+    return Standing.FINISHED
+
+
+def existing_run(runs_dir: Path, sweep: str, number: int) -> Run | None:
+    """What an earlier worker left of a trial; None where it left nothing, or lies on another machine."""
+    found = sorted(runs_dir.glob(f"*-{_run_name(sweep, number)}-1/run.json"))
+    return Run(found[0].parent) if found else None
+
+
+def result_of(run: Run) -> dict[str, Any]:
+    """A run's figures as JSON values: those of its best epoch by validation, and the curve of all."""
+    status, facts, history = run.status, run.environment, run.history
+    best = status["best"]
+    assert best is not None, "a trial without validation images"
+    rates = sorted(row.images_per_second for row in history)
+    return {
+        "run": run.name,
+        "accuracy": best["validation_accuracy"],
+        "loss": best["validation_loss"],
+        "best_epoch": best["epoch"],
+        "epochs": status["epochs"],
+        "ending": status["status"],
+        "time_seconds": status["time_seconds"],
+        "parameters": facts["parameters"],
+        "train_images": facts["data"]["train_images"],
+        "train_images_of": facts["data"]["train_images"],
+        "validation_images": facts["data"]["validation_images"],
+        "images_per_second": rates[len(rates) // 2],
+        "history": [_curve_row(row) for row in history],
+    }
+
+
+def _curve_row(row: EpochMetrics) -> list[float | None]:
+    """Epoch, training loss and accuracy, validation loss and accuracy, seconds since the beginning."""
+    figures = (row.train_loss, row.train_accuracy, row.validation_loss, row.validation_accuracy)
+    rounded = [None if figure is None else round(figure, 6) for figure in figures]
+    return [row.epoch, *rounded, round(row.time_seconds, 1)]
+
+
+def _train(claim: Claim, bench: Bench) -> tuple[Run, bool]:
+    """The trial's run as far as it came, and whether it was found hopeless on the way."""
+    number, ledger = claim.entry.number, bench.ledger
+    watcher = _Watcher(claim, bench)
+    stop = lambda: watcher.hopeless or bench.stopping()  # noqa: E731
+    run = existing_run(bench.runs_dir, ledger.name, number)
+    if run is not None:
+        status = run.status
+        begun = status["status"] in ("started", "running", Ending.INTERRUPTED.value)
+        if status["status"] == PRUNED or not begun or 0 < status.get("total_steps", 0) <= status["step"]:
+            return run, status["status"] == PRUNED  # over, but the worker died before it could say so
+        return resume(run, data_dir=bench.images.data_dir, reporter=watcher, stop=stop), watcher.hopeless
+    assert claim.entry.trial.recipe is not None
+    own = {key for key in claim.entry.trial.point if key.startswith("engine.")}
+    engine = {key: value for key, value in bench.engine.items() if key not in own}
+    recipe = compose(claim.entry.trial.recipe).with_settings(engine)
+    named = recipe.model_copy(update={"name": _run_name(ledger.name, number)})
+    glyphs = bench.images.of(named)
+    run = train_glyphs(
+        named, glyphs, data_dir=bench.images.data_dir, runs_dir=bench.runs_dir, reporter=watcher, stop=stop
+    )
+    return run, watcher.hopeless
+
+
+def _run_name(sweep: str, number: int) -> str:
+    return f"{sweep}-{number:03d}"
+
+
+class _Watcher(Reporter):
+    """Takes a run's news to the ledger, epoch by epoch, and to whoever watches the worker."""
+
+    def __init__(self, claim: Claim, bench: Bench) -> None:
+        self._claim, self._bench = claim, bench
+        self._plan: Plan | None = None
+        self.hopeless = False
+
+    def note(self, text: str) -> None:
+        """A remark on one trial is of no interest among many."""
+
+    def start(self, plan: Plan) -> None:
+        """Remember how much there is to do."""
+        self._plan = plan
+
+    def step(self, news: StepNews) -> None:
+        """Tell how far the trial is."""
+        assert self._plan is not None
+        self._bench.tell(
+            {
+                "trial": self._claim.entry.number,
+                "epoch": news.epoch,
+                "epochs": self._plan.total_epochs,
+                "share": news.step / self._plan.total_steps,
+                "images_per_second": round(news.images_per_second),
+            }
+        )
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        """Write the objective down; learn whether to go on."""
+        objective = self._bench.ledger.definition.search.objective
+        value = getattr(metrics, objective)
+        last = self._plan is not None and metrics.epoch == self._plan.total_epochs
+        hopeless = self._bench.ledger.report(self._claim, metrics.epoch, value)
+        # Nothing is saved by pruning a trial that has just finished.
+        self.hopeless = hopeless and not last
+
+    def stop(self) -> None:
+        """Nothing is left open."""

@@ -1,0 +1,197 @@
+"""Whole sweeps with processes: what is claimed of them must hold when these are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glyphlab.errors import RunError
+from glyphlab.training.run import Run
+from glyphlab.training.sweep.definition import SweepDefinition
+from glyphlab.training.sweep.ledger import Claim, Entry, Ledger, Standing
+from glyphlab.training.sweep.results import SweepResults
+from glyphlab.training.sweep.supervise import Nobody, begin_sweep, open_sweep, run_workers
+from glyphlab.training.sweep.trial import Bench, Images, existing_run, run_trial
+
+Make = Callable[..., SweepDefinition]
+FOUR = "[space]\ntraining.lr = [0.001, 0.003]\ntraining.batch_size = [16, 32]"
+
+
+class KillsOne(Nobody):
+    """Kills the first worker that is seen at work with signal 9."""
+
+    def __init__(self) -> None:
+        self.killed = ""
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def tick(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            if not self.killed and entry.standing is Standing.RUNNING:
+                self.killed = entry.owner
+                os.kill(int(entry.owner.rsplit("-", 2)[1]), signal.SIGKILL)
+
+
+class Interrupts(Nobody):
+    """Presses Ctrl-C once a trial has ended."""
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    def news(self, worker: int, news: dict[str, Any]) -> None:
+        if "ended" in news and not self.pressed:
+            self.pressed = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def bench(ledger: Ledger, folder: Path, stopping: Callable[[], bool] = lambda: False) -> Bench:
+    engine = {"engine.device": "cpu", "engine.threads": 1, "engine.compile": False}
+    return Bench(ledger, folder / "runs", Images(None), engine, 1, stopping, lambda news: None)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["journal", "postgres"])
+def test_a_killed_worker_loses_nothing(kind: str, tiny: Make, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    storage = request.getfixturevalue("postgres") if kind == "postgres" else None
+    ledger, folder = begin_sweep(tiny(FOUR, "killed"), sweeps_dir=tmp_path, storage=storage)
+    killer = KillsOne()
+    with ledger:
+        assert run_workers(ledger, folder, workers=2, storage=storage, watcher=killer)
+        entries = ledger.entries()
+    assert killer.killed
+    assert any("was killed by signal 9" in note for note in killer.notes)
+    assert [entry.standing for entry in entries] == [Standing.FINISHED] * 4
+    assert len({entry.trial.key for entry in entries}) == 4
+    runs = Run.all_in(folder / "runs")
+    assert Counter(run.name[-5:-2] for run in runs) == Counter(f"00{number}" for number in range(1, 5))
+    assert {run.status["status"] for run in runs} == {"finished"}
+    assert killer.killed not in {entry.owner for entry in entries}
+
+
+@pytest.mark.timeout(600)
+def test_ctrl_c_stops_cleanly_and_the_same_call_goes_on(tiny: Make, tmp_path: Path) -> None:
+    ledger, folder = begin_sweep(tiny(FOUR, "stopped"), sweeps_dir=tmp_path)
+    assert run_workers(ledger, folder, workers=1, watcher=Interrupts()) is False
+    before = [entry for entry in ledger.entries() if entry.standing is Standing.FINISHED]
+    assert 1 <= len(before) < 4
+    times = {entry.number: entry.result for entry in before}
+    again, folder = begin_sweep(tiny(FOUR, "stopped"), sweeps_dir=tmp_path)
+    assert run_workers(again, folder, workers=1)
+    results = SweepResults.read(*open_sweep("stopped", tmp_path))
+    assert results.count(Standing.FINISHED) == 4
+    assert all(times[entry.number] == entry.result for entry in results.entries if entry.number in times)
+
+
+def test_a_trial_is_a_normal_run_judged_on_validation_images(tiny: Make, tmp_path: Path) -> None:
+    ledger, folder = begin_sweep(tiny(), sweeps_dir=tmp_path)
+    with ledger.at_work("me"):
+        claim = ledger.claim("me", "here")
+        assert isinstance(claim, Claim)
+        assert run_trial(claim, bench(ledger, folder)) is Standing.FINISHED
+    entry = ledger.entries()[0]
+    run = Run.open("bars-tiny-001-1", folder / "runs")
+    assert entry.result is not None
+    assert entry.result["accuracy"] == run.status["best"]["validation_accuracy"]
+    assert entry.by_epoch == tuple((row.epoch, row.validation_accuracy) for row in run.history)
+    assert run.recipe.training.lr == entry.trial.point["training.lr"]
+    assert entry.result["validation_images"] == 30
+    assert not (run.folder / "evaluation").exists()  # the test images were not touched
+
+
+def test_a_stopped_trial_goes_on_to_the_same_bits(tiny: Make, tmp_path: Path) -> None:
+    definition = tiny("[space]\ntraining.lr = [0.003]\ntraining.batch_size = [16]")
+    whole, whole_folder = begin_sweep(definition, sweeps_dir=tmp_path / "whole")
+    parts, parts_folder = begin_sweep(definition, sweeps_dir=tmp_path / "parts")
+    with whole.at_work("a"):
+        claim = whole.claim("a", "here")
+        assert isinstance(claim, Claim)
+        assert run_trial(claim, bench(whole, whole_folder)) is Standing.FINISHED
+    asked = 0
+
+    def after_three_steps() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 4
+
+    with parts.at_work("b"):
+        claim = parts.claim("b", "here")
+        assert isinstance(claim, Claim)
+        assert run_trial(claim, bench(parts, parts_folder, after_three_steps)) is Standing.STOPPED
+    assert parts.entries()[0].standing is Standing.STOPPED
+    with parts.at_work("c"):
+        claim = parts.claim("c", "here")
+        assert isinstance(claim, Claim)
+        assert run_trial(claim, bench(parts, parts_folder)) is Standing.FINISHED
+    runs = [existing_run(folder / "runs", "tiny", 1) for folder in (whole_folder, parts_folder)]
+    bits = [(run.folder / "weights-last.safetensors").read_bytes() for run in runs if run is not None]
+    assert bits[0] == bits[1]
+
+
+def test_a_finished_run_whose_worker_died_before_saying_so_is_not_run_again(tiny: Make, tmp_path: Path) -> None:
+    ledger, folder = begin_sweep(tiny(), sweeps_dir=tmp_path)
+    with ledger.at_work("dies"):
+        claim = ledger.claim("dies", "here")
+        assert isinstance(claim, Claim)
+        end, ledger.end = ledger.end, lambda *args, **kwargs: None  # type: ignore[method-assign]
+        run_trial(claim, bench(ledger, folder))
+        ledger.end = end  # type: ignore[method-assign]
+    run = existing_run(folder / "runs", "tiny", 1)
+    assert run is not None
+    stamp = (run.folder / "weights-last.safetensors").stat().st_mtime_ns
+    with ledger.at_work("lives"):
+        claim = ledger.claim("lives", "here")
+        assert isinstance(claim, Claim) and claim.entry.number == 1
+        assert run_trial(claim, bench(ledger, folder)) is Standing.FINISHED
+    assert (run.folder / "weights-last.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_a_trial_fails_alone_where_its_settings_are_the_cause(tiny: Make, tmp_path: Path) -> None:
+    rest = (
+        '[search]\nmethod = "list"\n[[trial]]\nsettings = { "network.name" = "mnist-net" }\n[[trial]]\nname = "good"\n'
+    )
+    ledger, folder = begin_sweep(tiny(rest), sweeps_dir=tmp_path)
+    with ledger.at_work("me"):
+        claim = ledger.claim("me", "here")
+        assert isinstance(claim, Claim)
+        assert run_trial(claim, bench(ledger, folder)) is Standing.FAILED
+    assert "images are 12x12" in ledger.entries()[0].failure
+
+
+def test_pruned_runs_end_early_and_say_so(tiny: Make, tmp_path: Path) -> None:
+    rest = '[search]\npruning = "median"\n[space]\ntraining.epochs = [3, 4]'
+    ledger, folder = begin_sweep(tiny(rest), sweeps_dir=tmp_path)
+    ledger.report = lambda claim, epoch, value: epoch == 2  # type: ignore[method-assign]
+    with ledger.at_work("me"):
+        claim = ledger.claim("me", "here")
+        assert isinstance(claim, Claim)
+        assert run_trial(claim, bench(ledger, folder)) is Standing.PRUNED
+    run = existing_run(folder / "runs", "tiny", 1)
+    assert run is not None
+    assert run.status["epochs"] == 2 and run.status["status"].startswith("pruned")
+    assert ledger.entries()[0].standing is Standing.PRUNED
+
+
+def test_errors_of_the_data_stop_the_sweep_and_leave_its_trials_open(tiny: Make, tmp_path: Path) -> None:
+    definition = SweepDefinition.from_toml('recipe = "glyphnet"\n[settings]\ndata.name = "nowhere/"\n' + FOUR, "nodata")
+    ledger, folder = begin_sweep(definition, sweeps_dir=tmp_path)
+    with pytest.raises(RunError, match="no folder or file nowhere/"):
+        run_workers(ledger, folder, workers=1)
+    assert not any(entry.standing.is_over for entry in ledger.entries())
+
+
+def test_names_and_storages_that_do_not_fit(tiny: Make, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no sweep 'tinny' has begun; there are no sweeps in"):
+        open_sweep("tinny", tmp_path)
+    begin_sweep(tiny(), sweeps_dir=tmp_path)
+    with pytest.raises(RunError, match="did you mean 'tiny'"):
+        open_sweep("tinny", tmp_path)
+    with pytest.raises(RunError, match="keeps its trials in a file, not in postgresql://me@host/db"):
+        begin_sweep(tiny(), sweeps_dir=tmp_path, storage="postgresql://me:pw@host/db")
