@@ -11,7 +11,27 @@ from typing import Annotated, NoReturn
 import typer
 
 from glyphlab import __version__
-from glyphlab.cli import data, evaluate, export, networks, predict, read, recipes, train
+from glyphlab.cli import (
+    classify,
+    compare,
+    data,
+    errors,
+    evaluate,
+    export,
+    inspect,
+    job,
+    labels,
+    networks,
+    predict,
+    read,
+    recipes,
+    report,
+    runs,
+    serve,
+    sweep,
+    train,
+    transfer,
+)
 from glyphlab.cli.console import fail
 from glyphlab.errors import GlyphlabError
 
@@ -23,6 +43,14 @@ _EXTRA_OF = {
     "sklearn": "train",
     "matplotlib": "train",
     "onnx": "train",
+    "jinja2": "train",
+    "markupsafe": "train",
+    "optuna": "sweep",
+    "psycopg": "sweep",
+    "fastapi": "web",
+    "starlette": "web",
+    "uvicorn": "web",
+    "python_multipart": "web",
 }
 
 app = typer.Typer(
@@ -37,11 +65,22 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(networks.app, name="networks")
 app.add_typer(recipes.app, name="recipes")
+app.add_typer(job.app, name="job")
+app.add_typer(sweep.app, name="sweep")
+app.add_typer(labels.app, name="labels")
 app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("errors", epilog=errors.EXAMPLES)(errors.errors)
+app.command("report", epilog=report.EXAMPLES)(report.report)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
+app.command("runs", epilog=runs.EXAMPLES)(runs.runs)
+app.command("transfer", epilog=transfer.EXAMPLES)(transfer.transfer)
 app.command("export", epilog=export.EXAMPLES)(export.export)
+app.command("inspect", epilog=inspect.EXAMPLES)(inspect.inspect)
+app.command("classify", epilog=classify.EXAMPLES)(classify.classify)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("read", epilog=read.EXAMPLES)(read.read)
+app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
 
 
 def _print_version(wanted: bool) -> None:

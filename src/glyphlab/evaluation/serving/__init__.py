@@ -1,0 +1,1 @@
+"""The service's worker processes: teaching, and looking at runs and into networks, where torch may be loaded."""

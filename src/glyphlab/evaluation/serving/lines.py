@@ -1,0 +1,75 @@
+"""A worker's side of the conversation in lines of JSON, see `glyphlab.web.child`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from glyphlab.errors import GlyphlabError, RunError
+
+Value = dict[str, Any]
+Tell = Callable[[float, str], None]
+Answer = Callable[[Value, Tell], Value]
+
+
+class Refused(Exception):  # noqa: N818 - an answer, as `web.refusals.Refusal` is
+    """A question that cannot be answered; status: as HTTP has them."""
+
+    def __init__(self, status: int, code: str, message: str, cure: str) -> None:
+        super().__init__(message)
+        self.value = {"status": status, "code": code, "message": message, "cure": cure}
+
+
+def converse(answers: dict[str, Answer]) -> None:
+    """Answer questions until the input ends. answers: a function for each kind of question.
+
+    Standard output belongs to the conversation: whatever else is printed goes to standard error.
+    """
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as out:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        for line in sys.stdin:
+            question = json.loads(line)
+            _say(out, _answered(answers, question, lambda share, message: _tell(out, share, message)))
+
+
+def _answered(answers: dict[str, Answer], question: Value, tell: Tell) -> Value:
+    try:
+        return {"answer": answers[question["ask"]](question["with"], tell)}
+    except Refused as refused:
+        return {"error": refused.value}
+    except GlyphlabError as error:
+        message, _, cure = str(error).partition("; ")
+        status = 404 if isinstance(error, RunError) else 422
+        return {"error": {"status": status, "code": "invalid", "message": message, "cure": cure}}
+    except ModuleNotFoundError as error:
+        return {
+            "error": {
+                "status": 501,
+                "code": "not_installed",
+                "message": f"this needs {error.name}, which is not installed",
+                "cure": "install it with: pip install 'glyphlab[train]'",
+            }
+        }
+    except Exception:  # a bug: the service logs it, the worker lives on
+        return {
+            "error": {
+                "status": 500,
+                "code": "bug",
+                "message": "an error in Glyphlab; its log tells more",
+                "cure": "please report it",
+                "traceback": traceback.format_exc(),
+            }
+        }
+
+
+def _tell(out: TextIO, share: float, message: str) -> None:
+    _say(out, {"progress": share, "message": message})
+
+
+def _say(out: TextIO, value: Value) -> None:
+    out.write(json.dumps(value) + "\n")
+    out.flush()

@@ -1,0 +1,49 @@
+"""How much one request, and all of them together, may ask for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+MEGABYTE = 1_000_000
+
+
+def processors() -> int:
+    """Processors this process may use: containers and schedulers grant fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of the service. Sizes are bytes of the request, pixels those that a picture's header announces.
+
+    body_bytes: of an upload. json_bytes: of a request in JSON. files: pictures in one request.
+    glyph_pixels: of a picture of one character; page_pixels: of a page. Both are checked before decoding.
+    strokes, points: of one drawing, points in all.
+    header_seconds: from connecting to the end of the headers. body_seconds: from there to the end of the body.
+    glyph_seconds, page_seconds, look_seconds: for the work itself, waiting in the queue included.
+    connections: open at once; requests: in progress at once.
+    glyph_threads, glyph_queue: workers for single characters, and how many may wait for one; page_...: for pages.
+    samples: drawings that may be kept in all. stop_seconds: granted to what runs when the service is stopped.
+    """
+
+    body_bytes: int = 32 * MEGABYTE
+    json_bytes: int = 4 * MEGABYTE
+    files: int = 64
+    glyph_pixels: int = 25_000_000
+    page_pixels: int = 50_000_000
+    strokes: int = 1_000
+    points: int = 50_000
+    header_seconds: float = 10.0
+    body_seconds: float = 30.0
+    glyph_seconds: float = 10.0
+    page_seconds: float = 60.0
+    look_seconds: float = 300.0
+    connections: int = 512
+    requests: int = 256
+    glyph_threads: int = max(2, min(processors(), 8))
+    glyph_queue: int = 96
+    page_threads: int = max(1, min(processors() // 2, 4))
+    page_queue: int = 8
+    samples: int = 50_000
+    stop_seconds: int = 30

@@ -1,0 +1,235 @@
+"""Drawings and pictures that people keep with their labels: folders of PNG files, which `train` and `transfer` read.
+
+    drawings/Greek/alphabet.json        {"name": "Greek", "classes": [{"label": "α", "folder": "α"}, ...]}
+    drawings/Greek/α/9f0c….png          one drawing; its id is the file's name
+
+Everything is on the disk, whole, before a request is answered. Ids and names are looked up in what was found there;
+none of them ever becomes a part of a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+from glyphlab.errors import GlyphlabError
+from glyphlab.files import make_folder, write_bytes, write_json, writing
+from glyphlab.imaging.picture import SUFFIXES
+from glyphlab.web.labels import clean_label, folder_name
+from glyphlab.web.refusals import Refusal
+
+_LIST = "alphabet.json"
+_ID = re.compile(r"[0-9a-f]{32}")
+_MOST_CLASSES, _MOST_ALPHABETS = 500, 200
+_IN_MEMORY_BYTES = 16_000_000  # a larger archive goes to a temporary file
+
+
+@dataclass
+class _Class:
+    """A character: its folder's name, and its drawings by id in the order of their making."""
+
+    label: str
+    folder: str
+    files: dict[str, Path] = field(default_factory=dict)
+
+
+@dataclass
+class _Alphabet:
+    name: str
+    folder: Path
+    classes: dict[str, _Class] = field(default_factory=dict)
+
+    def count(self) -> int:
+        return sum(len(one.files) for one in self.classes.values())
+
+
+class Samples:
+    """The drawings below a folder. May be used from several threads at once.
+
+    most: how many may be kept in all. What other programs put into the folders is found by the next `refresh`.
+    """
+
+    def __init__(self, folder: Path, most: int) -> None:
+        self.folder, self._most = folder, most
+        self._lock = threading.RLock()
+        self._alphabets: dict[str, _Alphabet] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the folders anew."""
+        found: dict[str, _Alphabet] = {}
+        for folder in _folders(self.folder):
+            alphabet = _read_alphabet(folder)
+            found.setdefault(alphabet.name, alphabet)
+        with self._lock:
+            self._alphabets = found
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Drawings by alphabet and label, both in their order."""
+        with self._lock:
+            return {
+                name: {label: len(one.files) for label, one in alphabet.classes.items()}
+                for name, alphabet in self._alphabets.items()
+            }
+
+    def ids(self, name: str) -> dict[str, list[str]]:
+        """Ids of an alphabet's drawings by label. Raises `Refusal` (404)."""
+        with self._lock:
+            return {label: list(one.files) for label, one in self._alphabet(name).classes.items()}
+
+    def name_characters(self, name: str, labels: list[str]) -> str:
+        """Make an alphabet, or add characters to one; returns its name. Raises `GlyphlabError`, `RunError`."""
+        with self._lock:
+            alphabet = self._made(name)
+            for label in labels:
+                self._class(alphabet, label)
+            self._write_list(alphabet)
+            return alphabet.name
+
+    def add(self, name: str, label: str, png: bytes) -> str:
+        """Keep a drawing and return its id. Raises `GlyphlabError`, `RunError`, `Refusal` when all places are taken."""
+        with self._lock:
+            if sum(alphabet.count() for alphabet in self._alphabets.values()) >= self._most:
+                raise Refusal(413, "full", f"{self._most:,} drawings are kept, which is all", "delete some")
+            alphabet = self._made(name)
+            known = len(alphabet.classes)
+            one = self._class(alphabet, label)
+            if len(alphabet.classes) > known or not (alphabet.folder / _LIST).exists():
+                self._write_list(alphabet)
+            id_ = secrets.token_hex(16)
+            path = alphabet.folder / one.folder / f"{id_}.png"
+            write_bytes(path, png)
+            one.files[id_] = path
+            return id_
+
+    def find(self, id_: str) -> Path:
+        """The file of a drawing. Raises `Refusal` (404)."""
+        with self._lock:
+            return self._place(id_)[1]
+
+    def remove(self, id_: str) -> None:
+        """Delete a drawing; an empty folder goes, too, since no class may be without pictures. Raises `Refusal`."""
+        with self._lock:
+            one, path = self._place(id_)
+            with writing(path):
+                path.unlink(missing_ok=True)
+            del one.files[id_]
+            if not one.files and path.parent.is_dir() and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+
+    def data_of(self, name: str) -> tuple[Path, dict[str, str]]:
+        """An alphabet's folder, and the label behind each folder in it that holds drawings. Raises `Refusal` (404)."""
+        with self._lock:
+            alphabet = self._alphabet(name)
+            return alphabet.folder, {one.folder: one.label for one in alphabet.classes.values() if one.files}
+
+    def zipped(self, name: str) -> tuple[str, IO[bytes]]:
+        """An alphabet's folders as a zip archive: a name for it in ASCII, and the archive, open at its beginning.
+
+        Raises `Refusal` (404).
+        """
+        with self._lock:
+            alphabet = self._alphabet(name)
+            paths = {path: one.folder for one in alphabet.classes.values() for path in one.files.values()}
+        archive_file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by who sends it
+        # PNG files are compressed already.
+        with zipfile.ZipFile(archive_file, "w", zipfile.ZIP_STORED) as archive:
+            for path, folder in paths.items():
+                if path.is_file():  # it may have been deleted meanwhile
+                    archive.writestr(f"{alphabet.folder.name}/{folder}/{path.name}", path.read_bytes())
+            archive.writestr(f"{alphabet.folder.name}/{_LIST}", json.dumps(_list_of(alphabet), ensure_ascii=False))
+        archive_file.seek(0)
+        return re.sub(r"[^A-Za-z0-9_-]+", "_", alphabet.folder.name).strip("_") or "drawings", archive_file
+
+    def _alphabet(self, name: str) -> _Alphabet:
+        found = self._alphabets.get(clean_label(name))
+        if found is None:
+            raise Refusal(404, "no_alphabet", "there is no alphabet of that name", "see /api/v1/alphabets")
+        return found
+
+    def _made(self, name: str) -> _Alphabet:
+        cleaned = clean_label(name)
+        if not cleaned:
+            raise GlyphlabError("the alphabet's name is empty; give it one, such as Greek")
+        if cleaned not in self._alphabets:
+            if len(self._alphabets) >= _MOST_ALPHABETS:
+                raise Refusal(413, "full", f"there are {_MOST_ALPHABETS} alphabets, which is all", "delete some")
+            make_folder(self.folder)
+            folder = self.folder / folder_name(cleaned, [path.name for path in _folders(self.folder)])
+            self._alphabets[cleaned] = _Alphabet(cleaned, folder)
+        return self._alphabets[cleaned]
+
+    def _class(self, alphabet: _Alphabet, label: str) -> _Class:
+        cleaned = clean_label(label)
+        if not cleaned:
+            raise GlyphlabError("the label is empty; say which character it was")
+        if cleaned not in alphabet.classes:
+            if len(alphabet.classes) >= _MOST_CLASSES:
+                raise Refusal(413, "full", f"the alphabet has {_MOST_CLASSES} characters, which is all", "use fewer")
+            taken = [one.folder for one in alphabet.classes.values()]
+            alphabet.classes[cleaned] = _Class(cleaned, folder_name(cleaned, taken))
+        return alphabet.classes[cleaned]
+
+    def _place(self, id_: str) -> tuple[_Class, Path]:
+        for alphabet in self._alphabets.values():
+            for one in alphabet.classes.values():
+                if id_ in one.files:
+                    return one, one.files[id_]
+        raise Refusal(404, "no_sample", "there is no drawing of that id", "see /api/v1/samples")
+
+    def _write_list(self, alphabet: _Alphabet) -> None:
+        make_folder(alphabet.folder)
+        write_json(alphabet.folder / _LIST, _list_of(alphabet))
+
+
+def _list_of(alphabet: _Alphabet) -> dict[str, Any]:
+    classes = [{"label": one.label, "folder": one.folder} for one in alphabet.classes.values()]
+    return {"name": alphabet.name, "classes": classes}
+
+
+def _read_alphabet(folder: Path) -> _Alphabet:
+    """An alphabet from its folder; without a list, or with a damaged one, the folders' names are the labels."""
+    alphabet = _Alphabet(clean_label(folder.name), folder)
+    inside = {path.name: path for path in _folders(folder)}
+    try:
+        listed = json.loads((folder / _LIST).read_text(encoding="utf-8"))
+        alphabet.name = clean_label(str(listed["name"])) or alphabet.name
+        for row in listed["classes"]:
+            label, own = clean_label(str(row["label"])), str(row["folder"])
+            if label and own == Path(own).name and own not in (".", "..", ""):
+                alphabet.classes[label] = _Class(label, own)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    known = {one.folder for one in alphabet.classes.values()}
+    for name in inside:
+        if name not in known:
+            alphabet.classes.setdefault(clean_label(name), _Class(clean_label(name), name))
+    for one in alphabet.classes.values():
+        if one.folder in inside:
+            one.files = dict(_pictures(inside[one.folder]))
+    return alphabet
+
+
+def _pictures(folder: Path) -> Iterator[tuple[str, Path]]:
+    """A class's pictures by id, oldest first. Files that somebody put there himself get an id made of their place."""
+    files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+    for path in sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name)):
+        own = _ID.fullmatch(path.stem) and path.suffix == ".png"
+        place = "/".join(path.parts[-3:]).encode("utf-8", "surrogateescape")
+        yield (path.stem if own else hashlib.sha256(place).hexdigest()[:32]), path
+
+
+def _folders(folder: Path) -> list[Path]:
+    """The visible folders in a folder, which need not exist."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))

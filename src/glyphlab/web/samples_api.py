@@ -1,0 +1,133 @@
+"""Routes for the drawings that people keep, and for teaching from them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import IO, Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, StreamingResponse
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+
+from glyphlab.errors import ImageError
+from glyphlab.web import schemas
+from glyphlab.web.asked import SampleQuestion, asked, body_of, strokes_of
+from glyphlab.web.service import Service, TheService, TheTeaching
+from glyphlab.web.strokes import render
+from glyphlab.web.uploads import for_keeping, from_data_url, png
+
+router = APIRouter(tags=["teaching"])
+
+AlphabetQuery = Annotated[schemas.AlphabetName, Query()]
+_CHUNK_BYTES = 256 * 1024
+
+
+@router.get("/alphabets", response_model=schemas.Alphabets)
+async def alphabets(service: TheService) -> schemas.Alphabets:
+    """All alphabets, with how many drawings there are of each character, and the newest model of each."""
+    await service.on_disk(service.samples.refresh)
+    return schemas.Alphabets(
+        alphabets=[_alphabet(service, name, counts) for name, counts in service.samples.counts().items()]
+    )
+
+
+@router.post("/alphabets", status_code=201, response_model=schemas.Alphabet)
+async def name_characters(service: TheService, named: schemas.AlphabetNamed) -> schemas.Alphabet:
+    """Begin an alphabet, or add characters to one, before anything is drawn."""
+    name = await service.on_disk(partial(service.samples.name_characters, named.name, named.classes))
+    return _alphabet(service, name, service.samples.counts()[name])
+
+
+@router.get("/samples", response_model=schemas.AlphabetSamples)
+async def samples(service: TheService, alphabet: AlphabetQuery) -> schemas.AlphabetSamples:
+    """The drawings of an alphabet, character by character, oldest first."""
+    await service.on_disk(service.samples.refresh)
+    return schemas.AlphabetSamples(
+        alphabet=alphabet,
+        classes=[
+            schemas.ClassSamples(label=label, count=len(ids), ids=ids)
+            for label, ids in service.samples.ids(alphabet).items()
+        ],
+    )
+
+
+@router.post("/samples", status_code=201, response_model=schemas.SampleSaved, openapi_extra=body_of(SampleQuestion))
+async def keep(service: TheService, request: Request) -> schemas.SampleSaved:
+    """Keep a drawing or picture with its label; it is on the disk when this answers."""
+    question, content = await asked(request, SampleQuestion)
+    strokes = strokes_of(question.strokes or [], service.limits)
+    if content is None and question.glyph is not None:
+        content = from_data_url(question.glyph)
+
+    def work() -> str:
+        if content is not None:
+            picture = for_keeping(content, service.limits.glyph_pixels)
+        elif (drawing := render(strokes)) is not None:
+            picture = png(drawing.image)
+        else:
+            raise ImageError("there is nothing to keep: the drawing is empty; draw something")
+        return service.samples.add(question.alphabet, question.label, picture)
+
+    return schemas.SampleSaved(id=await service.on_disk(work), alphabet=question.alphabet, label=question.label)
+
+
+@router.get("/samples/export", response_class=Response)
+async def export(service: TheService, alphabet: AlphabetQuery) -> Response:
+    """All drawings of an alphabet as a zip archive of folders, as `glyphlab train` and `transfer` read them."""
+    name, archive = await service.on_disk(partial(service.samples.zipped, alphabet))
+    return StreamingResponse(
+        iter(partial(_chunk, archive), b""),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{name}.zip"'},
+        background=BackgroundTask(archive.close),
+    )
+
+
+@router.get("/samples/{sample}.png", response_class=Response)
+async def picture(service: TheService, sample: str) -> Response:
+    """A drawing."""
+    path = service.samples.find(sample)
+    if path.suffix == ".png":
+        return FileResponse(path, media_type="image/png")
+    content = await service.on_disk(lambda: for_keeping(path.read_bytes(), service.limits.glyph_pixels))
+    return Response(content, media_type="image/png")
+
+
+@router.delete("/samples/{sample}", status_code=204)
+async def remove(service: TheService, sample: str) -> None:
+    """Delete a drawing."""
+    await service.on_disk(partial(service.samples.remove, sample))
+
+
+@router.post("/teach", status_code=202, response_model=schemas.TeachStarted)
+async def teach(service: TheService, teaching: TheTeaching, order: schemas.TeachOrder) -> schemas.TeachStarted:
+    """Teach a model an alphabet; the answer comes at once, the work goes on in another process."""
+    return schemas.TeachStarted(job=teaching.order(order.alphabet, order.base or service.shelf.default, order.add))
+
+
+@router.get("/teach/{job}", response_model=schemas.TeachState)
+async def teach_state(teaching: TheTeaching, job: str) -> schemas.TeachState:
+    """How far a teaching is, and what came out."""
+    return teaching.state(job)
+
+
+@router.delete("/teach/{job}", response_model=schemas.TeachState)
+async def cancel(teaching: TheTeaching, job: str) -> schemas.TeachState:
+    """Stop a teaching."""
+    return teaching.cancel(job)
+
+
+def _alphabet(service: Service, name: str, counts: dict[str, int]) -> schemas.Alphabet:
+    last = service.teaching.last_of(name) if service.teaching is not None else None
+    return schemas.Alphabet(
+        name=name,
+        classes=[schemas.ClassCount(label=label, count=count) for label, count in counts.items()],
+        samples=sum(counts.values()),
+        model=service.teaching.model_of(name) if service.teaching is not None else None,
+        job=last.job if last is not None else None,
+    )
+
+
+def _chunk(archive: IO[bytes]) -> bytes:
+    return archive.read(_CHUNK_BYTES)

@@ -1,0 +1,65 @@
+"""Running the application: sockets, signals, the browser. Everything here is uvicorn's but the limits."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from glyphlab.errors import GlyphlabError
+from glyphlab.web.connection import impatient_protocol
+from glyphlab.web.limits import Limits
+from glyphlab.web.watch import logging_settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_KEEP_ALIVE_SECONDS = 20
+_BACKLOG = 512
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that is bound, so that a port in use is said before anything is loaded. Raises `GlyphlabError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise GlyphlabError(f"cannot listen on {host}:{port}: {reason}; choose another --port or --host") from error
+    return bound
+
+
+def run(app: FastAPI, bound: socket.socket, limits: Limits, *, log: bool, on_start: Callable[[], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM; what runs then is finished first.
+
+    log: a line of JSON for each request on standard error; errors are logged in any case. on_start: called when
+    requests are answered.
+    """
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        http=impatient_protocol(limits.header_seconds),
+        ws="none",
+        lifespan="on",
+        log_config=logging_settings("INFO" if log else "WARNING"),
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=limits.connections,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=limits.stop_seconds,
+    )
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                asyncio.get_running_loop().run_in_executor(None, on_start)  # a browser may take its time
+
+    Server(config).run(sockets=[bound])

@@ -1,0 +1,297 @@
+// Teach: draw a few of each character, and a network learns them.
+import { address, get, post } from "./api.js";
+import { button, field, h, icon, isTyping, select, setOptions } from "./dom.js";
+import { KEPT_IN, keepDrawing, keepPicture, removeKept } from "./kept.js";
+import { isCommand } from "./keys.js";
+import { announce, notify, notifyError } from "./notices.js";
+import { Pad } from "./pad.js";
+import { ENOUGH, Sheet } from "./sheet.js";
+import { recall, remember } from "./store.js";
+import { TeachJob } from "./teachjob.js";
+import { texts } from "./texts.js";
+import { Toolbar } from "./toolbar.js";
+
+const NEW = "";
+
+export function create() {
+  return new TeachView();
+}
+
+class TeachView {
+  #alphabets = [];
+  #name = recall("alphabet", NEW);
+  #classes = []; // of the chosen alphabet: {label, ids}
+  #label = null; // to be drawn now
+  #saving = Promise.resolve();
+  #pad = new Pad(texts.pad.label);
+  #toolbar = new Toolbar(this.#pad, { onClear: () => this.#pad.clear() });
+  #prompt = h("p", { class: "prompt", "aria-live": "polite" });
+  #keep = button(texts.teach.keep, () => this.#keepDrawing(), {
+    class: "primary",
+    iconName: "check",
+    "aria-keyshortcuts": "Enter",
+  });
+  #list = select([], undefined, (name) => this.#choose(name));
+  #form = new AlphabetForm(
+    (name, labels) => this.#nameCharacters(name, labels),
+    () => this.#toggleForm(false),
+  );
+  #zip = h("a", { class: "button quiet" }, icon("download"), texts.teach.zip);
+  #more = button(texts.teach.more, () => this.#toggleForm(true), { iconName: "plus", class: "quiet" });
+  #sheet = new Sheet({
+    onChoose: (label) => this.#draw(label),
+    onUpload: (label, files) => this.#upload(label, files),
+    onDelete: (label, id, image) => this.#remove(label, id, image),
+  });
+  #job = new TeachJob();
+  #work;
+
+  constructor() {
+    this.#work = h(
+      "div",
+      { class: "teach-work", hidden: true },
+      h(
+        "section",
+        { class: "teach-pad", "aria-label": texts.teach.drawA },
+        h(
+          "div",
+          { class: "row spread prompt-row" },
+          this.#prompt,
+          button(texts.teach.skip, () => this.#skip(), { class: "quiet" }),
+        ),
+        h("div", { class: "card stage" }, this.#pad.element, this.#toolbar.element),
+        this.#keep,
+      ),
+      h(
+        "section",
+        { class: "teach-sheet stack", "aria-labelledby": "sheet-title" },
+        h(
+          "div",
+          { class: "row spread" },
+          h("h2", { id: "sheet-title" }, texts.teach.sheet),
+          h("div", { class: "row" }, this.#more, this.#zip),
+        ),
+        this.#sheet.element,
+        this.#job.element,
+      ),
+    );
+    this.element = h(
+      "div",
+      { class: "teach" },
+      h("div", { class: "view-head" }, h("h1", {}, texts.tabs.teach), h("p", {}, texts.teach.lead)),
+      h("p", { class: "unseen", id: "pad-help" }, texts.pad.help),
+      field(texts.teach.alphabet, this.#list, { class: "field alphabet" }),
+      this.#form.element,
+      this.#work,
+    );
+    for (const type of ["point", "settle"]) this.#pad.addEventListener(type, () => this.#update());
+  }
+
+  async onShow() {
+    try {
+      await this.#load();
+    } catch (error) {
+      notifyError(error);
+    }
+  }
+
+  onKey(event) {
+    if (isTyping(event) || document.querySelector("dialog[open]") || this.#work.hidden) return;
+    const key = event.key.toLowerCase();
+    const isModified = event.ctrlKey || event.metaKey;
+    const isOnControl = Boolean(event.target.closest?.("button, a, summary"));
+    if (isModified && (key === "z" || key === "y")) {
+      event.preventDefault();
+      if (key === "y" || event.shiftKey) this.#pad.redo();
+      else this.#pad.undo();
+    } else if (key === "enter" && !isOnControl) this.#keepDrawing();
+    else if (isCommand(event)) {
+      if (key === "delete" || key === "backspace") this.#pad.clear();
+      else this.#toolbar.onKey(event);
+    }
+  }
+
+  async #load() {
+    this.#alphabets = (await get("alphabets")).alphabets;
+    if (!this.#alphabets.some(({ name }) => name === this.#name))
+      this.#name = this.#alphabets.find(({ name }) => name !== KEPT_IN)?.name ?? NEW;
+    await this.#choose(this.#name);
+  }
+
+  async #choose(name) {
+    this.#name = name;
+    remember("alphabet", name);
+    const options = this.#alphabets.map((one) => [one.name, one.name]);
+    setOptions(this.#list, [...options, [NEW, texts.teach.newAlphabet]], name);
+    this.#list.parentElement.hidden = !options.length;
+    const isNew = name === NEW;
+    this.#work.hidden = isNew;
+    this.#toggleForm(isNew);
+    if (isNew) return;
+    this.#zip.href = address("samples/export", { alphabet: name });
+    try {
+      this.#classes = (await get("samples", { alphabet: name })).classes.map(({ label, ids }) => ({ label, ids }));
+    } catch (error) {
+      return notifyError(error);
+    }
+    this.#draw(this.#nextLabel());
+    this.#job.follow(name, this.#alphabets.find((one) => one.name === name)?.job ?? null);
+  }
+
+  #toggleForm(isOpen) {
+    this.#form.toggle(isOpen, this.#name);
+    if (!isOpen && this.#name === NEW && this.#alphabets.length) this.#choose(this.#alphabets.at(-1).name);
+  }
+
+  async #nameCharacters(name, labels) {
+    try {
+      const made = await post("alphabets", { name, classes: labels });
+      this.#name = made.name;
+      await this.#load();
+    } catch (error) {
+      notifyError(error);
+    }
+  }
+
+  /** The character that wants drawings: the present one until it has enough, then the next that has not. */
+  #nextLabel() {
+    const counts = this.#classes.map(({ ids }) => ids.length);
+    const present = this.#classes.findIndex(({ label }) => label === this.#label);
+    if (present >= 0 && counts[present] < ENOUGH) return this.#label;
+    const least = Math.min(...counts);
+    const wanting =
+      this.#classes.find((_, place) => counts[place] < ENOUGH) ??
+      this.#classes.find((_, place) => counts[place] === least);
+    return wanting?.label ?? null;
+  }
+
+  #skip() {
+    const place = this.#classes.findIndex(({ label }) => label === this.#label);
+    this.#draw(this.#classes[(place + 1) % this.#classes.length]?.label ?? null);
+  }
+
+  #draw(label) {
+    this.#label = label;
+    this.#prompt.replaceChildren(`${texts.teach.drawA} `, h("strong", { class: "character" }, label ?? ""));
+    this.#pad.element.setAttribute("aria-label", texts.teach.padLabel(label ?? ""));
+    this.#update();
+  }
+
+  #update() {
+    this.#toolbar.update();
+    this.#keep.disabled = this.#pad.drawing.isEmpty || this.#label === null;
+    this.#sheet.show(this.#classes, this.#label);
+    this.#job.update(this.#classes);
+  }
+
+  /** The canvas is free at once; what was drawn is saved behind it, one after the other. */
+  #keepDrawing() {
+    if (this.#pad.drawing.isEmpty || this.#label === null) return;
+    const [name, label, drawing] = [this.#name, this.#label, this.#pad.drawing.toJson()];
+    this.#pad.reset();
+    this.#saving = this.#saving
+      .then(async () => this.#added(label, await keepDrawing(name, label, drawing)))
+      .catch((error) => {
+        notifyError(error);
+        if (this.#pad.drawing.isEmpty) this.#pad.load(drawing); // nothing is lost
+      });
+  }
+
+  #upload(label, files) {
+    const name = this.#name;
+    this.#saving = this.#saving.then(async () => {
+      let count = 0;
+      for (const file of files) {
+        try {
+          this.#added(label, await keepPicture(name, label, file));
+          count += 1;
+        } catch (error) {
+          notifyError(error);
+        }
+      }
+      if (count) notify(texts.teach.uploaded(count, label));
+    });
+  }
+
+  #added(label, id) {
+    const one = this.#classes.find((each) => each.label === label);
+    one.ids.push(id);
+    announce(texts.teach.choose(label, one.ids.length), 100);
+    const next = this.#nextLabel();
+    if (this.#label === label && next !== label) this.#draw(next);
+    else this.#update();
+  }
+
+  async #remove(label, id, image) {
+    const name = this.#name;
+    try {
+      const picture = await (await fetch(image)).blob();
+      await removeKept(id);
+      const one = this.#classes.find((each) => each.label === label);
+      one.ids = one.ids.filter((each) => each !== id);
+      this.#update();
+      const restore = async () => this.#added(label, await keepPicture(name, label, picture));
+      notify(texts.teach.deleted(label), { action: [texts.undo, () => restore().catch(notifyError)] });
+    } catch (error) {
+      notifyError(error);
+    }
+  }
+}
+
+/** Naming an alphabet and its characters, or more characters of one. */
+class AlphabetForm {
+  #name = h("input", {
+    type: "text",
+    maxlength: 60,
+    placeholder: texts.teach.nameExample,
+    autocomplete: "off",
+    required: true,
+  });
+  #characters = h("input", {
+    type: "text",
+    class: "character",
+    placeholder: texts.teach.charactersExample,
+    autocomplete: "off",
+    autocapitalize: "none",
+    spellcheck: "false",
+    required: true,
+    "aria-describedby": "characters-hint",
+  });
+
+  constructor(onNamed, onCancel) {
+    this.element = h(
+      "form",
+      { class: "card alphabet-form", hidden: true },
+      field(texts.teach.name, this.#name),
+      field(texts.teach.characters, this.#characters),
+      h("p", { class: "small muted", id: "characters-hint" }, texts.teach.charactersHint),
+      h(
+        "div",
+        { class: "row" },
+        h("button", { type: "submit", class: "primary" }, texts.teach.start),
+        button(texts.cancel, onCancel, { class: "quiet" }),
+      ),
+    );
+    this.element.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const labels = labelsIn(this.#characters.value);
+      if (labels.length) onNamed(this.#name.value.trim(), labels);
+    });
+  }
+
+  /** name: of the alphabet that gets more; empty for a new one. */
+  toggle(isOpen, name) {
+    this.element.hidden = !isOpen;
+    if (!isOpen) return;
+    this.#name.value = name;
+    this.#name.readOnly = Boolean(name);
+    this.#characters.value = "";
+  }
+}
+
+/** "α β γ" and "α, β, γ" as they are; without any gap, each character for itself. */
+function labelsIn(text) {
+  const words = text.split(/[\s,;]+/).filter(Boolean);
+  const single = words.length === 1 ? [...new Intl.Segmenter().segment(words[0])].map(({ segment }) => segment) : words;
+  return [...new Set(single)];
+}

@@ -1,0 +1,140 @@
+"""The worker that looks: runs, labels with decisions, explanations, and the lines it speaks."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from glyphlab.data.glyphset import GlyphSet
+from glyphlab.evaluation.labels.corrections import read_corrections
+from glyphlab.evaluation.labels.search import LabelSearch
+from glyphlab.evaluation.serving.lines import Refused
+from glyphlab.evaluation.serving.look import Desk
+from glyphlab.recognition.modelfile import find_model
+from glyphlab.training.run import Run
+from glyphlab.training.train import train
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A linear network on the embedded digits, whose training labels were searched."""
+    runs_dir = tmp_path_factory.mktemp("runs")
+    settings: dict[str, Any] = {"network.name": "linear", "training.epochs": 1, "engine.threads": 1}
+    settings |= {"engine.device": "cpu", "engine.precision": "float32", "engine.channels_last": False}
+    made = train("glyphnet", "digits", settings=settings | {"engine.compile": False}, runs_dir=runs_dir)
+    glyphs = load(made)
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.ones(len(glyphs.class_names)), size=len(glyphs))
+    LabelSearch(glyphs, probs).write(made.folder / "labels")
+    return made
+
+
+def load(run: Run) -> GlyphSet:
+    from glyphlab.training.images import load_images
+
+    return load_images(run.recipe, "train", None)
+
+
+@pytest.fixture
+def desk(run: Run) -> Desk:
+    (run.folder / "labels" / "corrections.csv").unlink(missing_ok=True)
+    return Desk([run.folder.parent], None)
+
+
+def test_runs_are_listed_with_what_there_is_of_them(desk: Desk, run: Run) -> None:
+    (row,) = desk.runs()["runs"]
+    assert (row["name"], row["status"], row["report"], row["labels"]) == (run.name, "finished", False, ["train"])
+    assert Desk([Path("/nonexistent")], None).runs() == {"runs": []}
+
+
+def test_labels_come_with_images_and_decisions_are_written_at_once(desk: Desk, run: Run) -> None:
+    listed = desk.labels(run.name, None, 0, 3)
+    assert (listed["split"], listed["decided"], len(listed["labels"])) == ("train", 0, 3)
+    first, second, third = listed["labels"]
+    assert base64.b64decode(first["png"].removeprefix("data:image/png;base64,")).startswith(b"\x89PNG")
+    desk.decide(run.name, None, first["id"], "keep", None)
+    desk.decide(run.name, "train", second["id"], "relabel", None)
+    assert desk.decide(run.name, None, third["id"], "discard", None) == {"decided": 3}
+    rows = {row.id: (row.action, row.label) for row in read_corrections(run.folder / "labels" / "corrections.csv")}
+    assert rows == {
+        first["id"]: ("keep", first["suggested"]),
+        second["id"]: ("relabel", second["suggested"]),
+        third["id"]: ("discard", ""),
+    }
+    assert desk.undo(run.name, None, third["id"]) == {"decided": 2}
+    again = Desk([run.folder.parent], None).labels(run.name, None, 0, 3)["labels"]
+    assert [row["decision"] and row["decision"]["action"] for row in again] == ["keep", "relabel", None]
+
+
+def test_decisions_that_make_no_sense_are_refused(desk: Desk, run: Run) -> None:
+    first = desk.labels(run.name, None, 0, 1)["labels"][0]
+    with pytest.raises(Refused, match="no other class 'x'"):
+        desk.decide(run.name, None, first["id"], "relabel", "x")
+    with pytest.raises(Refused, match="no other class"):
+        desk.decide(run.name, None, first["id"], "relabel", first["given"])
+    with pytest.raises(Refused, match="no such image"):
+        desk.decide(run.name, None, "../../x", "keep", None)
+    with pytest.raises(Refused, match="were not searched yet"):
+        desk.labels(run.name, "test", 0, 1)
+    assert not (run.folder / "labels" / "corrections.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["nothing", "..", "../runs", "/etc", ""])
+def test_runs_are_looked_up_and_never_become_paths(desk: Desk, name: str) -> None:
+    with pytest.raises(Refused, match="there is no run") as caught:
+        desk.report(name)
+    assert caught.value.value["status"] == 404
+
+
+@pytest.mark.parametrize("what", ["maps", "saliency"])
+def test_a_glyph_is_explained(desk: Desk, what: str) -> None:
+    glyph = np.zeros((28, 28), dtype=np.uint8)
+    glyph[4:24, 12:16] = 255
+    pixels = base64.b64encode(glyph.tobytes()).decode("ascii")
+    answer = desk.explain(str(find_model("digits")), "digits", pixels, [28, 28], what)
+    assert answer["character"] == "1"
+    (image,) = answer["images"]
+    assert len(image["png"]) > 10_000
+
+
+def test_a_run_is_exported_when_it_is_asked_for(desk: Desk, run: Run) -> None:
+    path = desk.export(run.name)["path"]
+    assert path == str(run.folder / "model.onnx")
+    assert Path(path).is_file()
+    stamp = Path(path).stat().st_mtime_ns
+    assert desk.export(run.name) == {"path": path}
+    assert Path(path).stat().st_mtime_ns == stamp
+
+
+def test_the_worker_answers_line_by_line_and_ends_with_its_input(run: Run) -> None:
+    questions = [
+        {"ask": "runs", "with": {}},
+        {"ask": "report", "with": {"name": "x"}},
+        {"ask": "explain", "with": {"model": "x"}},
+        {"ask": "runs", "with": {}},
+    ]
+    command = [sys.executable, "-m", "glyphlab.evaluation.serving.look", "--runs-dir", str(run.folder.parent)]
+    text = "".join(json.dumps(question) + "\n" for question in questions)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=60)
+    first, second, third, fourth = (json.loads(line) for line in done.stdout.splitlines())
+    assert first == fourth
+    assert first["answer"]["runs"][0]["name"] == run.name
+    assert (second["error"]["status"], second["error"]["code"]) == (404, "no_run")
+    assert (third["error"]["status"], third["error"]["code"]) == (500, "bug")
+    assert "TypeError" in third["error"]["traceback"]
+
+
+def test_a_list_of_runs_loads_no_torch(run: Run) -> None:
+    code = (
+        "import sys; from pathlib import Path; from glyphlab.evaluation.serving.look import Desk;"
+        f"Desk([Path({str(run.folder.parent)!r})], None).runs(); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

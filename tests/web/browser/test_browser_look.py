@@ -1,0 +1,133 @@
+"""Look, in a real browser: runs, their reports, two compared, and labels that are reviewed."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+pytest.importorskip("torch", reason="runs are trained with torch: pip install glyphlab[train]")
+expect = playwright.expect
+
+FAST = [
+    "--set=network.name=linear", "--set=training.batch_size=20", "--set=engine.device=cpu",
+    "--set=engine.precision=float32", "--set=engine.channels_last=false", "--set=engine.compile=false",
+    "--set=engine.threads=1", "--quiet",
+]  # fmt: skip
+SUSPICIOUS = 6
+
+
+@pytest.fixture(scope="module")
+def runs_dir(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two small runs on the bars; the labels of the first were searched."""
+    from glyphlab.cli.main import main
+    from glyphlab.data.sources import load_dataset
+
+    folder = tmp_path_factory.mktemp("runs")
+    for epochs in (1, 2):
+        arguments = ["train", str(picture_folder), f"--set=training.epochs={epochs}", *FAST, "--runs-dir", str(folder)]
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0
+    (first, _) = sorted(path.parent for path in folder.glob("*/run.json"))
+    glyphs = load_dataset(picture_folder)
+    names = glyphs.class_names
+    (first / "labels").mkdir()
+    with (first / "labels" / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow("rank id index given suggested self_confidence normalized_margin issue".split())
+        for place in range(SUSPICIOUS):
+            target = int(glyphs.targets[place])
+            given, suggested = names[target], names[(target + 1) % len(names)]
+            rows.writerow([place + 1, glyphs.id_of(place), place, given, suggested, 0.01 * (place + 1), 0.1, "yes"])
+    return folder
+
+
+@pytest.fixture
+def corrections(runs_dir: Path) -> Iterator[Path]:
+    """Where decisions are saved; every test begins without any."""
+    (path,) = (labels.parent / "corrections.csv" for labels in runs_dir.glob("*/labels/labels.csv"))
+    path.unlink(missing_ok=True)
+    yield path
+
+
+@pytest.fixture
+def review(visitor: Any, corrections: Path) -> Any:
+    """A visitor before the first doubtful label."""
+    page = visitor.go("look")
+    page.get_by_role("link", name="Review suspicious labels").click()
+    expect(page.locator(".review-top p")).to_have_text(f"1 of {SUSPICIOUS}, 0 decided")
+    return visitor
+
+
+def saved(path: Path) -> list[tuple[str, str]]:
+    """Action and label of each decision, in the order of the images."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = {row["id"]: (row["action"], row["label"]) for row in csv.DictReader(file)}
+    return [rows[id_] for id_ in sorted(rows)]
+
+
+def test_every_decision_is_on_the_disk_before_the_next_image_shows(review: Any, corrections: Path) -> None:
+    page = review.page
+    position = page.locator(".review-top p")
+    expect(page.locator(".review-image")).to_have_attribute("alt", "Image train/a/000.png, labelled a")
+    page.keyboard.press("r")
+    expect(position).to_have_text(f"2 of {SUSPICIOUS}, 1 decided")
+    assert [action for action, _ in saved(corrections)] == ["relabel"]
+    page.get_by_role("button", name="Keep").click()
+    expect(position).to_have_text(f"3 of {SUSPICIOUS}, 2 decided")
+    page.keyboard.press("d")
+    expect(position).to_have_text(f"4 of {SUSPICIOUS}, 3 decided")
+    assert sorted(action for action, _ in saved(corrections)) == ["discard", "keep", "relabel"]
+    page.keyboard.press("u")
+    expect(position).to_have_text(f"3 of {SUSPICIOUS}, 2 decided")
+    expect(page.locator(".review-decision")).to_have_text("not decided")
+    assert sorted(action for action, _ in saved(corrections)) == ["keep", "relabel"]
+    page.reload()  # goes on where it was
+    expect(position).to_have_text(f"3 of {SUSPICIOUS}, 2 decided")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".review-decision")).to_contain_text("kept as")
+
+
+def test_another_label_is_given_by_keyboard(review: Any, corrections: Path) -> None:
+    page = review.page
+    page.keyboard.press("l")
+    page.keyboard.type("zebra")
+    page.keyboard.press("Enter")
+    expect(page.locator(".toast")).to_contain_text("no class “zebra”")
+    assert saved(corrections) == []
+    page.keyboard.press("Control+a")
+    page.keyboard.type("c")
+    page.keyboard.press("Enter")
+    expect(page.locator(".review-top p")).to_have_text(f"2 of {SUSPICIOUS}, 1 decided")
+    assert saved(corrections) == [("relabel", "c")]
+
+
+def test_two_runs_are_compared(visitor: Any) -> None:
+    page = visitor.go("look")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    compare = page.get_by_role("button", name="Compare the two")
+    expect(compare).to_be_disabled()
+    for box in page.locator("tbody input").all():
+        box.check()
+    compare.click()
+    table = page.locator(".compare table").first
+    expect(table).to_contain_text("accuracy", timeout=90_000)
+    expect(page.locator(".compare table").nth(1)).to_contain_text("training.epochs")
+    page.get_by_role("link", name="All runs").click()
+    expect(page.locator("tbody tr")).to_have_count(2)
+
+
+def test_a_report_opens_in_a_tab_of_its_own(visitor: Any) -> None:
+    page = visitor.go("look")
+    with visitor.context.expect_page() as opened:
+        page.get_by_role("link", name="Report of").first.click()
+    report = opened.value
+    report.wait_for_selector("h1", timeout=120_000)
+    assert report.evaluate("self.origin") == "null"  # sandboxed: it can ask this service for nothing

@@ -1,0 +1,107 @@
+"""Teach, in a real browser: name, draw, teach, recognise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+expect = playwright.expect
+
+LETTERS = "αγω"
+PAD = ".teach-pad .pad"
+
+
+@pytest.fixture
+def teaching(visitor: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A visitor who has begun an alphabet with a name of its own."""
+    page = visitor.go("teach")
+    if page.get_by_label("Alphabet").is_visible():
+        page.get_by_label("Alphabet").select_option("")
+    visitor.alphabet = request.node.name[5:40]
+    page.get_by_label("Name").fill(visitor.alphabet)
+    page.get_by_role("textbox", name="Characters").fill(" ".join(LETTERS))
+    page.get_by_role("button", name="Begin").click()
+    expect(page.locator(".sheet-row")).to_have_count(len(LETTERS))
+    yield visitor
+
+
+def draw_some(visitor: Any, letter: str, count: int) -> None:
+    """Draw a letter a few times; Enter keeps each."""
+    page = visitor.page
+    row = page.locator(".sheet-row", has=page.locator(".sheet-label .character", has_text=letter))
+    row.locator(".sheet-label").click()
+    page.locator(PAD).focus()
+    for place in range(count):
+        visitor.draw(letter, pad=PAD, scale=0.7, drawing=place)
+        page.keyboard.press("Enter")
+        expect(row.locator(".sample")).to_have_count(place + 1)
+
+
+def test_the_sheet_tells_what_is_wanting(teaching: Any) -> None:
+    page = teaching.page
+    expect(page.locator(".teach-hint")).to_contain_text("α, γ, and ω")
+    expect(page.locator(".teach-job .primary")).to_be_disabled()
+    expect(page.locator(".prompt")).to_have_text("Draw α")
+    draw_some(teaching, "γ", 3)
+    expect(page.locator(".sheet-row").nth(1)).to_have_attribute("data-state", "enough")
+    expect(page.locator(".teach-hint")).to_contain_text("α and ω")
+    page.reload()  # one may go on later
+    expect(page.get_by_label("Alphabet")).to_have_value(teaching.alphabet)
+    expect(page.locator(".sheet-row").nth(1).locator(".sample")).to_have_count(3)
+
+
+def test_a_drawing_is_deleted_and_brought_back(teaching: Any) -> None:
+    page = teaching.page
+    draw_some(teaching, "α", 2)
+    page.locator(".sample").first.click()
+    expect(page.locator(".sample")).to_have_count(1)
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(page.locator(".sample")).to_have_count(2)
+    counts = teaching.api(f"samples?alphabet={teaching.alphabet}")["classes"]
+    assert [one["count"] for one in counts] == [2, 0, 0]
+
+
+def test_pictures_are_added_and_more_characters(teaching: Any, tmp_path: Path) -> None:
+    import cv2
+    import numpy as np
+
+    page = teaching.page
+    for place in range(2):
+        image = np.full((120, 120), 255, dtype=np.uint8)
+        cv2.circle(image, (60, 60), 30 + 4 * place, 0, 8)
+        cv2.imwrite(str(tmp_path / f"{place}.png"), image)
+    chooser = page.locator(".sheet-row").nth(2).locator("input[type=file]")
+    chooser.set_input_files([str(tmp_path / "0.png"), str(tmp_path / "1.png")])
+    expect(page.locator(".sheet-row").nth(2).locator(".sample")).to_have_count(2)
+    page.get_by_role("button", name="Add characters").click()
+    page.get_by_role("textbox", name="Characters").fill("δε")
+    page.get_by_role("button", name="Begin").click()
+    expect(page.locator(".sheet-row")).to_have_count(5)
+
+
+@pytest.mark.timeout(900)
+def test_three_letters_are_taught_and_a_fourth_drawing_of_each_is_recognised(teaching: Any) -> None:
+    pytest.importorskip("torch", reason="teaching needs torch: pip install glyphlab[train]")
+    page = teaching.page
+    for letter in LETTERS:
+        draw_some(teaching, letter, 3)
+    page.locator(".teach-job .primary").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.locator(".teach-result")).to_contain_text("It has learned", timeout=800_000)
+    expect(page.locator(".teach-accuracy")).to_contain_text(
+        re.compile(r"\d+\.\d % right on drawings it did not learn from")
+    )
+    with page.expect_download() as started:
+        page.get_by_role("link", name="Download the model").click()
+    assert started.value.path().stat().st_size > 100_000
+    page.get_by_role("button", name="Try it on the canvas").click()
+    for letter in LETTERS:
+        teaching.draw(letter, drawing=3)
+        teaching.expect_answer(letter)
+        page.keyboard.press("Delete")
+        expect(page.locator(".answer-words")).to_have_text("Draw something")

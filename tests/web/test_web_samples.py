@@ -1,0 +1,157 @@
+"""Drawings that are kept: folders on the disk, and the routes to them."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from glyphlab.data.folders import list_folder
+from glyphlab.errors import GlyphlabError
+from glyphlab.web.refusals import Refusal
+from glyphlab.web.samples import Samples
+from glyphlab.web.uploads import data_url
+
+API = "/api/v1"
+STROKES = [{"points": [[40, 40], [200, 42], [110, 260]], "size": 18}]
+
+
+def keep(client: TestClient, label: str = "α", alphabet: str = "Greek", **how: Any) -> str:
+    answer = client.post(f"{API}/samples", json={"alphabet": alphabet, "label": label, **(how or {"strokes": STROKES})})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def test_drawings_become_folders_that_training_reads(client: TestClient, seven: bytes, tmp_path: Path) -> None:
+    ids = [keep(client), keep(client, glyph=data_url(seven)), keep(client, "β"), keep(client, "β")]
+    form = client.post(f"{API}/samples", files={"file": ("x.jpg", seven)}, data={"alphabet": "Greek", "label": "α"})
+    assert form.status_code == 201
+    listing = list_folder(tmp_path / "home" / "drawings" / "Greek")
+    assert listing.class_names == ("α", "β")
+    assert len(listing.all_paths()) == 5
+    assert {path.stem for path in listing.all_paths()} == {*ids, form.json()["id"]}
+    found = client.get(f"{API}/samples", params={"alphabet": "Greek"}).json()
+    assert [(row["label"], row["count"]) for row in found["classes"]] == [("α", 3), ("β", 2)]
+
+
+def test_a_drawing_can_be_seen_and_deleted(client: TestClient) -> None:
+    id_ = keep(client)
+    picture = client.get(f"{API}/samples/{id_}.png")
+    assert picture.headers["content-type"] == "image/png"
+    assert picture.content.startswith(b"\x89PNG")
+    assert client.delete(f"{API}/samples/{id_}").status_code == 204
+    assert client.get(f"{API}/samples/{id_}.png").status_code == 404
+    assert client.delete(f"{API}/samples/{id_}").status_code == 404
+
+
+@pytest.mark.parametrize("id_", ["..%2F..%2Fetc%2Fpasswd", "%2e%2e", "alphabet.json", "x" * 500, "%00"])
+def test_ids_are_looked_up_and_never_become_paths(client: TestClient, id_: str) -> None:
+    keep(client)
+    assert client.get(f"{API}/samples/{id_}.png").status_code == 404
+    assert client.delete(f"{API}/samples/{id_}").status_code in (404, 405)
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/etc", "..", "a/b", "con", "\u202eGreek", "."])
+def test_names_that_want_out_stay_inside(client: TestClient, tmp_path: Path, name: str) -> None:
+    id_ = keep(client, label=name, alphabet=name)
+    (path,) = (tmp_path / "home").rglob(f"{id_}.png")
+    assert path.parents[2] == tmp_path / "home" / "drawings"
+    assert not list(tmp_path.parent.rglob("outside*"))
+    names = [row["name"] for row in client.get(f"{API}/alphabets").json()["alphabets"]]
+    assert names == [name]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"alphabet": "Greek", "label": "α"},
+        {"alphabet": "Greek", "label": "α", "strokes": []},
+        {"alphabet": "Greek", "label": "", "strokes": STROKES},
+        {"alphabet": "Greek", "label": " ", "strokes": STROKES},
+        {"alphabet": " ", "label": "α", "strokes": STROKES},
+        {"label": "α", "strokes": STROKES},
+        {"alphabet": "Greek", "label": "α" * 41, "strokes": STROKES},
+        {"alphabet": "Greek", "label": "α", "glyph": "data:image/png;base64,AAAA"},
+    ],
+)
+def test_what_cannot_be_kept_is_refused_and_leaves_nothing(
+    client: TestClient, body: dict[str, Any], tmp_path: Path
+) -> None:
+    answer = client.post(f"{API}/samples", json=body)
+    assert answer.status_code in (415, 422)
+    assert not list((tmp_path / "home").rglob("*.png"))
+
+
+def test_everything_is_there_again_after_a_restart(tmp_path: Path) -> None:
+    first = Samples(tmp_path, most=10)
+    first.name_characters("Greek letters", ["β", "α", "/"])
+    ids = [first.add("Greek letters", label, b"png") for label in ("α", "α", "/", "A", "a")]
+    second = Samples(tmp_path, most=10)
+    assert second.counts() == first.counts() == {"Greek letters": {"β": 0, "α": 2, "/": 1, "A": 1, "a": 1}}
+    assert all(second.find(id_).read_bytes() == b"png" for id_ in ids)
+    folder, labels = second.data_of("Greek letters")
+    assert labels == {"α": "α", "U+002F": "/", "A": "A", "lower_a": "a"}
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == set(labels)
+
+
+def test_without_its_list_an_alphabet_is_read_from_its_folders(tmp_path: Path) -> None:
+    samples = Samples(tmp_path, most=10)
+    samples.add("Greek", "α", b"png")
+    for damage in ("not json", "[]", '{"name": "Greek", "classes": [{"label": "x", "folder": "../.."}]}'):
+        (tmp_path / "Greek" / "alphabet.json").write_text(damage, encoding="utf-8")
+        assert Samples(tmp_path, most=10).counts()["Greek"]["α"] == 1
+
+
+def test_pictures_that_somebody_put_there_count_as_well(tmp_path: Path) -> None:
+    samples = Samples(tmp_path, most=10)
+    (tmp_path / "Mine" / "x").mkdir(parents=True)
+    (tmp_path / "Mine" / "x" / "photo 1.jpg").write_bytes(b"jpeg")
+    (tmp_path / "Mine" / "x" / "notes.txt").write_bytes(b"no picture")
+    samples.refresh()
+    (id_,) = samples.ids("Mine")["x"]
+    assert samples.find(id_).name == "photo 1.jpg"
+
+
+def test_a_class_without_drawings_leaves_no_empty_folder(tmp_path: Path) -> None:
+    samples = Samples(tmp_path, most=10)
+    id_ = samples.add("Greek", "α", b"png")
+    samples.remove(id_)
+    assert not (tmp_path / "Greek" / "α").exists()
+    assert samples.counts() == {"Greek": {"α": 0}}
+    assert samples.data_of("Greek")[1] == {}
+
+
+def test_there_is_an_end_to_what_is_kept(tmp_path: Path) -> None:
+    samples = Samples(tmp_path, most=1)
+    samples.add("Greek", "α", b"png")
+    with pytest.raises(Refusal, match="1 drawings are kept, which is all"):
+        samples.add("Greek", "α", b"png")
+    with pytest.raises(GlyphlabError, match="the label is empty"):
+        samples.name_characters("Greek", [" "])
+
+
+def test_the_archive_holds_what_training_reads(client: TestClient, tmp_path: Path) -> None:
+    for label in ("α", "β", "/"):
+        keep(client, label)
+    answer = client.get(f"{API}/samples/export", params={"alphabet": "Greek"})
+    assert answer.headers["content-type"] == "application/zip"
+    assert 'filename="Greek.zip"' in answer.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        archive.extractall(tmp_path / "out")
+        assert json.loads(archive.read("Greek/alphabet.json"))["name"] == "Greek"
+    assert list_folder(tmp_path / "out" / "Greek").class_names == ("U+002F", "α", "β")
+    assert client.get(f"{API}/samples/export", params={"alphabet": "None"}).status_code == 404
+
+
+def test_characters_can_be_named_before_anything_is_drawn(client: TestClient) -> None:
+    made = client.post(f"{API}/alphabets", json={"name": "Runes", "classes": ["ᚠ", "ᚢ"]})
+    assert made.status_code == 201
+    (alphabet,) = client.get(f"{API}/alphabets").json()["alphabets"]
+    assert alphabet == made.json()
+    assert alphabet["classes"] == [{"label": "ᚠ", "count": 0}, {"label": "ᚢ", "count": 0}]
+    assert (alphabet["samples"], alphabet["model"], alphabet["job"]) == (0, None, None)
