@@ -80,3 +80,8 @@ def real_data() -> Path:
     if not (folder / "mnist").is_dir():
         pytest.skip("real data not at hand: set GLYPHLAB_DATA to a folder that holds mnist/")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests in a browser come last: Playwright keeps an event loop running in the thread of all tests."""
+    items.sort(key=lambda item: "browser" in item.path.parent.name)

@@ -173,3 +173,13 @@ def test_threads_leave_the_warning_filters_as_they_were() -> None:
     with ThreadPoolExecutor(4) as pool:
         assert all(np.array_equal(one, COLOUR) for one in pool.map(load_picture, [content] * 200))
     assert warnings.filters == before
+
+
+def test_only_picture_formats_are_tried(tmp_path: Path) -> None:
+    """Pillow would hand PostScript to another program, where that is installed."""
+    path = tmp_path / "drawing.png"
+    Image.new("RGB", (20, 20)).save(path, "EPS")
+    with Image.open(path) as opened:
+        assert opened.format == "EPS"
+    with pytest.raises(ImageError, match="not a picture"):
+        load_picture(path)

@@ -22,6 +22,8 @@ from glyphlab.errors import ImageError
 PictureSource = str | Path | bytes | NDArray[Any] | Image.Image
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
+# The formats behind them, the only ones that Pillow may try: some of its others hand a file on to other programs.
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 # A page of A3 scanned at 600 dpi has 70 million pixels. Pillow's own limit, where it is lower, counts as well.
 MAX_PIXELS = 89_000_000
 
@@ -84,7 +86,7 @@ def opened(source: str | Path | bytes | Image.Image) -> Iterator[Image.Image]:
             yield source
             return
         with _quiet():
-            picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+            picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_FORMATS)
         with picture:
             _refuse_size(picture.width, picture.height)
             yield picture
