@@ -28,7 +28,8 @@ from pathlib import Path
 from private_postgres import private_server, why_not
 
 from glyphlab.training.run import Run
-from glyphlab.training.sweep.ledger import Ledger, Standing
+from glyphlab.training.sweep.entry import Standing
+from glyphlab.training.sweep.ledger import Ledger
 
 SWEEP = """
 recipe = "glyphnet"

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stdout
 
 if TYPE_CHECKING:
-    from glyphlab.training.sweep.ledger import Entry
+    from glyphlab.training.sweep.entry import Entry
     from glyphlab.training.sweep.results import SweepResults
 
 EXAMPLES = """[bold]Examples[/]
@@ -144,7 +144,8 @@ def report(
 @app.command("list")
 def listing(as_json: AsJson = False) -> None:
     """List the sweeps that come with Glyphlab."""
-    from glyphlab.training.sweep.definition import SweepDefinition, shipped
+    from glyphlab.training.sweep.definition import SweepDefinition
+    from glyphlab.training.sweep.parsing import shipped
 
     found = [SweepDefinition.load(name) for name in shipped()]
     if as_json:
@@ -172,7 +173,7 @@ def _write_pages(results: SweepResults) -> tuple[Path, Path]:
 
 
 def _as_json(results: SweepResults, pages: tuple[Path, Path] | None) -> dict[str, Any]:
-    from glyphlab.training.sweep.ledger import Standing
+    from glyphlab.training.sweep.entry import Standing
 
     best = results.best
     return {
@@ -209,7 +210,7 @@ def _print_outcome(results: SweepResults, pages: tuple[Path, Path] | None, went_
 def _print_standing(results: SweepResults) -> None:
     from rich.markup import escape
 
-    from glyphlab.training.sweep.ledger import Standing
+    from glyphlab.training.sweep.entry import Standing
 
     counts = [f"{results.count(standing)} {standing.value}" for standing in Standing if results.count(standing)]
     console = stdout()

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from glyphlab.cli.console import stderr
 
 if TYPE_CHECKING:
-    from glyphlab.training.sweep.ledger import Entry
+    from glyphlab.training.sweep.entry import Entry
     from glyphlab.training.sweep.results import SweepResults
 
 

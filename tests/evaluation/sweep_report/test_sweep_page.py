@@ -13,7 +13,7 @@ from glyphlab.evaluation.sweep_report.importance import importance
 from glyphlab.evaluation.sweep_report.outcome import judge_prediction
 from glyphlab.evaluation.sweep_report.page import render, write_sweep_report
 from glyphlab.training.sweep.definition import SweepDefinition
-from glyphlab.training.sweep.ledger import Entry, Standing
+from glyphlab.training.sweep.entry import Entry, Standing
 from glyphlab.training.sweep.results import SweepResults
 
 GRID = """

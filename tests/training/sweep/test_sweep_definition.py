@@ -8,7 +8,8 @@ import pytest
 
 from glyphlab.errors import RecipeError
 from glyphlab.training.recipe import Recipe
-from glyphlab.training.sweep.definition import SweepDefinition, shipped
+from glyphlab.training.sweep.definition import SweepDefinition
+from glyphlab.training.sweep.parsing import shipped
 
 Make = Callable[..., SweepDefinition]
 
@@ -113,6 +114,7 @@ def test_the_fingerprint_of_a_prediction_changes_with_every_word(tiny: Make) -> 
             "[space]\ntraining.optimizer = ['adam', 'sgd']\ntraining.momentum = [0.5]",
             "with training.optimizer = 'adam'.*has no effect with optimizer = 'adam'.*give it when",
         ),
+        ("[space]\ntransfer.way = ['means']", r"\[transfer\] is for glyphlab transfer; a sweep trains"),
         ("not toml", "is not valid TOML"),
     ],
 )

@@ -8,7 +8,8 @@ import pytest
 
 from glyphlab.errors import RecipeError, RunError
 from glyphlab.training.sweep.definition import SweepDefinition
-from glyphlab.training.sweep.ledger import MOST_ATTEMPTS, Claim, Ledger, Nothing, Standing
+from glyphlab.training.sweep.entry import Claim, Nothing, Standing
+from glyphlab.training.sweep.ledger import MOST_ATTEMPTS, Ledger
 
 Make = Callable[..., SweepDefinition]
 TPE = (
@@ -114,12 +115,27 @@ def test_the_prediction_is_sealed_before_the_first_trial(tiny: Make, tmp_path: P
     assert record["begun"].endswith("+00:00")
     kinds = [json.loads(line)["op_code"] for line in (tmp_path / "trials.journal").read_text().splitlines()]
     assert kinds.index(2) < kinds.index(4)  # Optuna's numbers of "study attribute" and "new trial"
+    with ledger.at_work("a"):
+        ledger.report(claimed(ledger, "a"), 1, 0.5)
     with pytest.raises(RecipeError, match=r"has changed since it began: prediction\.text was .* is sealed .* --name"):
         begun(tmp_path, tiny(grid.format("the lower one")))
 
 
-def test_a_changed_space_is_refused(tiny: Make, tmp_path: Path) -> None:
+def test_nothing_is_sealed_before_anything_was_trained(tiny: Make, tmp_path: Path) -> None:
     begun(tmp_path, tiny())
+    other = "[space]\ntraining.lr = [0.5]"
+    ledger = begun(tmp_path, tiny(other))
+    assert [entry.trial.point for entry in ledger.entries()] == [{"training.lr": 0.5}]
+    with ledger.at_work("a"):
+        claimed(ledger, "a")
+        with pytest.raises(RecipeError, match="has changed since it began"):
+            begun(tmp_path, tiny())
+
+
+def test_a_changed_space_is_refused(tiny: Make, tmp_path: Path) -> None:
+    ledger = begun(tmp_path, tiny())
+    with ledger.at_work("a"):
+        ledger.report(claimed(ledger, "a"), 1, 0.5)
     with pytest.raises(RecipeError, match=r"space\.training\.lr\.values was \[0\.001, 0\.01\], is \[0\.5\]"):
         begun(tmp_path, tiny("[space]\ntraining.lr = [0.5]\ntraining.batch_size = [16, 32]"))
 

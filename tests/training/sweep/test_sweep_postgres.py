@@ -8,7 +8,8 @@ import pytest
 
 from glyphlab.errors import RunError
 from glyphlab.training.sweep.definition import SweepDefinition
-from glyphlab.training.sweep.ledger import Claim, Ledger, Nothing, Standing
+from glyphlab.training.sweep.entry import Claim, Nothing, Standing
+from glyphlab.training.sweep.ledger import Ledger
 from glyphlab.training.sweep.locks import PostgresLocks, without_password
 
 Make = Callable[..., SweepDefinition]

@@ -22,7 +22,7 @@ FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-# What a hand draws, in a box 100 wide and 140 high: {"3": [drawing, ...]}, a drawing being strokes, a stroke [[x, y], ...].
+# What a hand draws, in a box 100 wide and 140 high: {"3": [drawing, ...]}; a drawing is strokes of [x, y], ...
 STROKES: dict[str, list[list[list[list[float]]]]] = json.loads(
     (Path(__file__).parent / "strokes.json").read_text(encoding="utf-8")
 )

@@ -39,7 +39,7 @@ def runs_dir(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     (first / "labels").mkdir()
     with (first / "labels" / "labels.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow("rank id index given suggested self_confidence normalized_margin issue".split())
+        rows.writerow(["rank", "id", "index", "given", "suggested", "self_confidence", "normalized_margin", "issue"])
         for place in range(SUSPICIOUS):
             target = int(glyphs.targets[place])
             given, suggested = names[target], names[(target + 1) % len(names)]

@@ -27,7 +27,7 @@ def sheet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for row, line in enumerate(LINES):
         for column, digit in enumerate(line):
             for stroke in STROKES[digit][0]:
-                points = np.array(stroke) + (60 + 130 * column, 50 + 210 * row)
+                points = np.add(stroke, (60 + 130 * column, 50 + 210 * row))
                 cv2.polylines(image, [points.astype(np.int32)], False, 0, 10, cv2.LINE_AA)
     path = tmp_path_factory.mktemp("sheet") / "sheet.png"
     path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
@@ -91,6 +91,7 @@ def test_a_character_is_corrected_by_keyboard_and_kept_as_an_example(reading: An
     expect(page.locator(".page-text button").nth(5)).to_have_text("5")
     page.wait_for_timeout(400)
     assert not kept.exists()
+    assert all("Corrected" in text for text in page.locator(".toast").all_inner_texts())  # no error was shown
 
 
 def test_unsure_characters_are_marked_and_enter_goes_on(reading: Any, sheet: Path) -> None:

@@ -20,6 +20,7 @@ PAD = ".teach-pad .pad"
 def teaching(visitor: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A visitor who has begun an alphabet with a name of its own."""
     page = visitor.go("teach")
+    page.locator(".alphabet:visible, .alphabet-form:visible").first.wait_for()
     if page.get_by_label("Alphabet").is_visible():
         page.get_by_label("Alphabet").select_option("")
     visitor.alphabet = request.node.name[5:40]
@@ -100,6 +101,7 @@ def test_three_letters_are_taught_and_a_fourth_drawing_of_each_is_recognised(tea
         page.get_by_role("link", name="Download the model").click()
     assert started.value.path().stat().st_size > 100_000
     page.get_by_role("button", name="Try it on the canvas").click()
+    expect(page.locator(".draw .pad")).to_be_visible()
     for letter in LETTERS:
         teaching.draw(letter, drawing=3)
         teaching.expect_answer(letter)

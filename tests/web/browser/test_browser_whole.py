@@ -112,7 +112,7 @@ def test_all_words_stand_in_one_place() -> None:
         if path.name == "texts.js":
             continue
         code = re.sub(r"^\s*(//|/?\*).*$|//.*$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        words = {text for text in re.findall(r'"([A-Z][a-z]+(?: [\w’]+)+[.!?…]?)"', code)} - allowed
+        words = set(re.findall(r'"([A-Z][a-z]+(?: [\w’]+)+[.!?…]?)"', code)) - allowed
         assert not words, path.name
 
 

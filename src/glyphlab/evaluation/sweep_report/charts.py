@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from glyphlab.evaluation.report.svg import Chart, round_ticks
-from glyphlab.training.sweep.ledger import Entry
+from glyphlab.training.sweep.entry import Entry
 from glyphlab.training.sweep.results import SweepResults
 
 _FEW_VALUES = 12

@@ -24,7 +24,7 @@ from glyphlab.evaluation.sweep_report import charts
 from glyphlab.evaluation.sweep_report.importance import Importance, Levels, cell_means, importance, levels_of
 from glyphlab.evaluation.sweep_report.outcome import judge_prediction
 from glyphlab.files import write_bytes
-from glyphlab.training.sweep.ledger import Entry, Standing
+from glyphlab.training.sweep.entry import Entry, Standing
 from glyphlab.training.sweep.results import SweepResults
 
 GENERATOR = "Glyphlab sweep report"

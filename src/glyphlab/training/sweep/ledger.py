@@ -10,28 +10,26 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import optuna
-from filelock import FileLock
 from optuna.distributions import CategoricalDistribution
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from glyphlab.errors import RecipeError, RunError
-from glyphlab.files import make_folder, writing
-from glyphlab.training.sweep.definition import SweepDefinition, Trial
-from glyphlab.training.sweep.locks import CONNECT_SECONDS, FileLocks, Locks, PostgresLocks, unreachable
+from glyphlab.training.sweep.definition import SweepDefinition
+from glyphlab.training.sweep.entry import Claim, Entry, Nothing, Standing, entry_of, trial_record
+from glyphlab.training.sweep.locks import Locks, unreachable
+from glyphlab.training.sweep.settings import Trial
 from glyphlab.training.sweep.space import encoded
+from glyphlab.training.sweep.storage import open_journal, open_postgres
 
-JOURNAL_NAME = "trials.journal"
 # A trial that ended so many workers without finishing a single epoch would end the next one too.
 MOST_ATTEMPTS = 3
 # TPE may choose a point again; after so many repeats in a row a random new one is taken.
@@ -40,62 +38,11 @@ _MOST_REPEATS = 10
 _STARTUP_TRIALS = 5
 
 
-class Standing(Enum):
-    """Where a trial stands."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    STOPPED = "stopped"
-    FINISHED = "finished"
-    PRUNED = "pruned"
-    FAILED = "failed"
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more will come."""
-        return self in (Standing.FINISHED, Standing.PRUNED, Standing.FAILED)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One trial as the book has it. number: from 1. by_epoch: the objective after each epoch. host: of its owner."""
-
-    number: int
-    trial: Trial
-    standing: Standing
-    owner: str = ""
-    host: str = ""
-    attempts: int = 0
-    by_epoch: tuple[tuple[int, float], ...] = ()
-    result: dict[str, Any] | None = None
-    failure: str = ""
-
-    @property
-    def label(self) -> str:
-        """What its author called it, else its number."""
-        return self.trial.label or str(self.number)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A trial that is this worker's until it ends or the worker does."""
-
-    trial_id: int
-    entry: Entry
-
-
-class Nothing(Enum):
-    """Why there was no trial to claim."""
-
-    DONE = "all trials are over"
-    WAIT = "the last trials are under way elsewhere"
-
-
 class Ledger:
     """Open one with `Ledger.open`, close it with `close` or as a context; the first one to come calls `begin`."""
 
-    def __init__(self, name: str, storage: BaseStorage, locks: Locks, address: str) -> None:
-        self.name, self.address = name, address
+    def __init__(self, name: str, folder: Path, storage: BaseStorage, locks: Locks, address: str) -> None:
+        self.name, self.folder, self.address = name, folder, address
         self._storage, self._locks = storage, locks
         self._study: Study | None = None
         self._definition: SweepDefinition | None = None
@@ -110,24 +57,10 @@ class Ledger:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         if storage is None:
-            make_folder(folder)
-            path = folder / JOURNAL_NAME
-            with writing(path):
-                # Optuna names two locks of its own as the types; any with acquire and release does.
-                backend = JournalFileBackend(str(path), _JournalLock(folder))  # type: ignore[arg-type]
-                return cls(name, JournalStorage(backend), FileLocks(folder / "locks"), str(path))
-        if not storage.startswith(("postgresql://", "postgres://")):
-            raise RunError(
-                f"--storage is '{storage.partition('://')[0]}...'; expected postgresql://user:password@host/database, "
-                "or nothing, for a journal file in the sweep's folder"
-            )
-        locks = PostgresLocks(storage, name)
-        try:
-            with locks.exclusive():  # two processes must not make the tables at once
-                return cls(name, _postgres(storage), locks, storage)
-        except BaseException:
-            locks.close()
-            raise
+            journal, file_locks = open_journal(folder)
+            return cls(name, folder, journal, file_locks, str(folder))
+        database, server_locks = open_postgres(storage, name)
+        return cls(name, folder, database, server_locks, storage)
 
     def __enter__(self) -> Self:
         return self
@@ -146,9 +79,12 @@ class Ledger:
         """Write down the definition and its prediction with the time, then all trials that are known in advance.
 
         A sweep that has begun is continued; more trials than before are added. Raises `RecipeError` when its
-        definition has changed since.
+        definition has changed since, unless nothing has been trained yet: then it begins anew.
         """
         with self._locks.exclusive(), self._answering():
+            if self.has_begun and self.definition.differences(definition) and not self._has_trained():
+                self._storage.delete_study(self.study._study_id)
+                self._study = self._definition = None
             if self.has_begun:
                 self._require_same(definition)
             else:
@@ -300,9 +236,15 @@ class Ledger:
             return alive[owner]
 
         return [
-            (trial._trial_id, _entry(number, trial, lives))
+            (trial._trial_id, entry_of(number, trial, lives))
             for number, trial in enumerate((trial for trial in found if "trial" in trial.user_attrs), start=1)
         ]
+
+    def _has_trained(self) -> bool:
+        """Whether any trial has got anywhere, or may be about to."""
+        begun = any(entry.by_epoch or entry.standing.is_over for _, entry in self._entries())
+        running = any(entry.standing is Standing.RUNNING for _, entry in self._entries())
+        return begun or running or any((self.folder / "runs").glob("*"))
 
     def _enqueue(self, trial: Trial) -> None:
         params = {} if self.definition.listed else {key: encoded(value) for key, value in trial.point.items()}
@@ -312,7 +254,7 @@ class Ledger:
             state=TrialState.WAITING,
             params=params,
             distributions={key: CategoricalDistribution(values[key] or [params[key]]) for key in params},
-            user_attrs={"trial": _trial_record(trial)},
+            user_attrs={"trial": trial_record(trial)},
         )
         self._storage.create_new_trial(self.study._study_id, template_trial=template)
 
@@ -348,7 +290,7 @@ class Ledger:
             asked = self.study.ask()
             trial = self.definition.trial(self.definition.space.suggest(asked))
             if trial.key not in keys:
-                self._storage.set_trial_user_attr(asked._trial_id, "trial", _trial_record(trial))
+                self._storage.set_trial_user_attr(asked._trial_id, "trial", trial_record(trial))
                 return asked._trial_id, Entry(len(entries) + 1, trial, Standing.RUNNING)
             self._storage.set_trial_state_values(asked._trial_id, TrialState.FAIL)  # a repeat, no trial of its own
         return self._random_one(entries)
@@ -401,66 +343,9 @@ class Ledger:
             raise RunError(unreachable(self.address, error.__cause__ or error)) from None
 
 
-class _JournalLock:
-    """Optuna's lock on its journal, as a file lock that a killed process sets free at once."""
-
-    def __init__(self, folder: Path) -> None:
-        make_folder(folder / "locks")
-        self._lock = FileLock(folder / "locks" / "journal.lock")
-
-    def acquire(self) -> bool:
-        """Wait for the lock."""
-        self._lock.acquire()
-        return True
-
-    def release(self) -> None:
-        """Set it free."""
-        self._lock.release()
-
-
-def _postgres(url: str) -> RDBStorage:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    address = "postgresql+psycopg://" + url.partition("://")[2]
-    try:
-        return RDBStorage(
-            address, engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_SECONDS}}
-        )
-    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        raise RunError(unreachable(url, error)) from None
-
-
 def _sealed(definition: SweepDefinition) -> dict[str, Any]:
     return {
         "definition": definition.to_record(),
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
         "prediction_sha256": definition.prediction.sha256 if definition.prediction else None,
     }
-
-
-def _trial_record(trial: Trial) -> dict[str, Any]:
-    return trial.model_dump(exclude={"recipe"}, exclude_none=True) | (
-        {"recipe": trial.recipe.resolved()} if trial.recipe else {}
-    )
-
-
-def _entry(number: int, trial: FrozenTrial, lives: Any) -> Entry:
-    facts = trial.user_attrs
-    owner = facts.get("owner", "")
-    standing = {
-        TrialState.WAITING: Standing.WAITING,
-        TrialState.COMPLETE: Standing.FINISHED,
-        TrialState.PRUNED: Standing.PRUNED,
-        TrialState.FAIL: Standing.FAILED,
-    }.get(trial.state)
-    return Entry(
-        number=number,
-        trial=Trial.model_validate(facts["trial"]),
-        standing=standing or (Standing.RUNNING if lives(owner) else Standing.STOPPED),
-        owner=owner,
-        host=facts.get("host", ""),
-        attempts=facts.get("attempts", 0),
-        by_epoch=tuple(sorted(trial.intermediate_values.items())),
-        result=facts.get("result"),
-        failure=facts.get("failure", ""),
-    )

@@ -167,11 +167,9 @@ def without_password(url: str) -> str:
 
 def unreachable(url: str, error: BaseException) -> str:
     """The message for a storage that does not answer."""
-    reason = " ".join(re.sub(r"\(Background on this error.*", "", str(error), flags=re.S).split())
-    if (start := reason.find("connection failed: ")) >= 0:
-        reason = reason[start + len("connection failed: ") :]
-    shown = without_password(url)
+    lines = [line.strip() for line in str(error).splitlines() if "failed" in line] or [str(error).partition("\n")[0]]
+    reason = lines[-1].rpartition("connection failed: ")[2]
     return (
-        f"the storage {shown} does not answer: {reason[:200]}; see that the server runs and the address, user and "
-        "password are right, or leave --storage out to keep the trials in a file"
+        f"the storage {without_password(url)} does not answer: {reason[:200]}; see that the server runs and the "
+        "address, user and password are right, or leave --storage out to keep the trials in a file"
     )

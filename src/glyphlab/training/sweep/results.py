@@ -11,7 +11,8 @@ from typing import Any
 
 from glyphlab.files import write_text
 from glyphlab.training.sweep.definition import SweepDefinition
-from glyphlab.training.sweep.ledger import Entry, Ledger, Standing
+from glyphlab.training.sweep.entry import Entry, Standing
+from glyphlab.training.sweep.ledger import Ledger
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from typing import Any, Protocol
 from glyphlab.errors import RecipeError, RunError
 from glyphlab.files import make_folder, write_json, writing
 from glyphlab.training.sweep.definition import SweepDefinition
-from glyphlab.training.sweep.ledger import Entry, Ledger
+from glyphlab.training.sweep.entry import Entry
+from glyphlab.training.sweep.ledger import Ledger
 from glyphlab.training.sweep.locks import without_password
 from glyphlab.training.sweep.worker import Orders
 

@@ -20,7 +20,8 @@ from glyphlab.training.progress import Plan, Reporter, StepNews
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 from glyphlab.training.sweep.baselines import judge_baseline
-from glyphlab.training.sweep.ledger import Claim, Ledger, Standing
+from glyphlab.training.sweep.entry import Claim, Standing
+from glyphlab.training.sweep.ledger import Ledger
 from glyphlab.training.train import compose, resume, settled, train_glyphs
 
 PRUNED = "pruned: no better than others at this epoch"
@@ -137,17 +138,22 @@ def _curve_row(row: EpochMetrics) -> list[float | None]:
 
 def _train(claim: Claim, bench: Bench) -> tuple[Run, bool]:
     """The trial's run as far as it came, and whether it was found hopeless on the way."""
+    assert claim.entry.trial.recipe is not None
     number, ledger = claim.entry.number, bench.ledger
     watcher = _Watcher(claim, bench)
-    stop = lambda: watcher.hopeless or bench.stopping()  # noqa: E731
+
+    def stop() -> bool:
+        return watcher.hopeless or bench.stopping()
+
     run = existing_run(bench.runs_dir, ledger.name, number)
     if run is not None:
         status = run.status
         begun = status["status"] in ("started", "running", Ending.INTERRUPTED.value)
         if status["status"] == PRUNED or not begun or 0 < status.get("total_steps", 0) <= status["step"]:
             return run, status["status"] == PRUNED  # over, but the worker died before it could say so
-        return resume(run, data_dir=bench.images.data_dir, reporter=watcher, stop=stop), watcher.hopeless
-    assert claim.entry.trial.recipe is not None
+        # Its recipe is given, so that a folder of the same name from elsewhere is refused.
+        same, place = compose(claim.entry.trial.recipe), bench.images.data_dir
+        return resume(run, recipe=same, data_dir=place, reporter=watcher, stop=stop), watcher.hopeless
     own = {key for key in claim.entry.trial.point if key.startswith("engine.")}
     engine = {key: value for key, value in bench.engine.items() if key not in own}
     recipe = compose(claim.entry.trial.recipe).with_settings(engine)

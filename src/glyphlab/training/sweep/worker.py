@@ -17,14 +17,19 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glyphlab.errors import GlyphlabError
 from glyphlab.files import write_json
 from glyphlab.training.recipe import Recipe
-from glyphlab.training.sweep.ledger import Ledger, Nothing, Standing
+from glyphlab.training.sweep.entry import Nothing, Standing
+from glyphlab.training.sweep.ledger import Ledger
+
+if TYPE_CHECKING:
+    from glyphlab.training.sweep.trial import Bench
 
 IDLE_SECONDS = 0.5
 _NEWS_EVERY_SECONDS = 0.5
@@ -46,8 +51,8 @@ class Orders:
         return json.dumps(asdict(self)) + "\n"
 
 
-def work(orders: Orders, stopping: Any, tell: Any) -> None:
-    """Claim and run trials. stopping: () -> bool. tell: called with news as dicts. Raises `GlyphlabError`."""
+def work(orders: Orders, stopping: Callable[[], bool], tell: Callable[[dict[str, Any]], None]) -> None:
+    """Claim and run trials until `stopping`. tell: called with news. Raises `GlyphlabError`."""
     host = socket.gethostname()
     owner = f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
     with Ledger.open(orders.sweep, Path(orders.folder), orders.storage) as ledger, ledger.at_work(owner):
@@ -76,7 +81,9 @@ def work(orders: Orders, stopping: Any, tell: Any) -> None:
             tell({"ended": claim.entry.number, "standing": standing.value})
 
 
-def _bench(orders: Orders, ledger: Ledger, stopping: Any, tell: Any) -> Any:
+def _bench(
+    orders: Orders, ledger: Ledger, stopping: Callable[[], bool], tell: Callable[[dict[str, Any]], None]
+) -> Bench:
     """What all trials of this worker share; the engine is settled by the first worker of a machine, for all."""
     from glyphlab.training.sweep.trial import Bench, Images, settle_engine
 

@@ -48,6 +48,7 @@ async function send(url, options) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, { code: "unreachable" });
   }
+  if (response.status === 204) return null;
   const isJson = response.headers.get("Content-Type")?.includes("json");
   const body = isJson ? await response.json() : await response.text();
   if (response.ok) return body;

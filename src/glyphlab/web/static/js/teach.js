@@ -84,6 +84,7 @@ class TeachView {
       this.#form.element,
       this.#work,
     );
+    this.#list.parentElement.hidden = true; // until the alphabets have come
     for (const type of ["point", "settle"]) this.#pad.addEventListener(type, () => this.#update());
   }
 
