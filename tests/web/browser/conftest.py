@@ -16,7 +16,8 @@ import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 
-playwright.expect.set_options(timeout=20_000)  # machines of continuous integration are busy
+_PATIENCE_SECONDS = 20  # machines of continuous integration are busy
+playwright.expect.set_options(timeout=1000 * _PATIENCE_SECONDS)
 
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
@@ -126,6 +127,13 @@ class Visitor:
     def expect_answer(self, text: str) -> None:
         """Wait until the answer is `text`."""
         playwright.expect(self.page.locator(".answer-character")).to_have_text(text)
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something outside of the page holds; the page goes on meanwhile."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not holds():
+            assert time.monotonic() < end, "waited in vain"
+            self.page.wait_for_timeout(30)
 
     def api(self, path: str) -> Any:
         """What the service answers to a GET, asked outside of the page."""
