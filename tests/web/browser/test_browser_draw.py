@@ -30,11 +30,12 @@ def drawing(visitor: Any) -> Any:
             visitor.under_way += 1
             visitor.most_under_way = max(visitor.most_under_way, visitor.under_way)
 
-    def ended(request: Any) -> None:
-        visitor.under_way -= request.url.endswith("/predict/strokes")
+    def ended(answer: Any) -> None:
+        visitor.under_way -= answer.url.endswith("/predict/strokes")
 
     visitor.page.on("request", began)
-    visitor.page.on("requestfinished", ended)
+    # Not "requestfinished", of which word may come after the page has read the answer and asked again.
+    visitor.page.on("response", ended)
     visitor.page.on("requestfailed", ended)
     visitor.go("draw")
     return visitor
