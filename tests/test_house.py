@@ -15,16 +15,28 @@ SOURCE = Path(glyphlab.__file__).parent
 MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
+    "process": set(),
     "imaging": {"errors", "files"},
     "data": {"errors", "files", "imaging"},
     "networks": {"errors", "files", "data", "imaging"},
-    "training": {"errors", "files", "data", "imaging", "networks"},
+    "training": {"errors", "files", "process", "data", "imaging", "networks"},
     "evaluation": {"errors", "files", "data", "imaging", "networks", "training", "recognition"},
     "recognition": {"errors", "files", "imaging"},
     "web": {"errors", "files", "imaging", "recognition"},
-    "cli": {"errors", "files", "data", "imaging", "networks", "training", "evaluation", "recognition", "web"},
+    "cli": {
+        "errors",
+        "files",
+        "process",
+        "data",
+        "imaging",
+        "networks",
+        "training",
+        "evaluation",
+        "recognition",
+        "web",
+    },
 }
-NEVER_TORCH = {"errors", "files", "data", "imaging", "recognition", "web"}
+NEVER_TORCH = {"errors", "files", "process", "data", "imaging", "recognition", "web"}
 
 
 def imports_of(path: Path) -> set[str]:

@@ -29,6 +29,12 @@ Only = Annotated[
         "--only", "--alphabet", help="What may be answered: 0-9, A-Z, abc, digits, letters, capitals, lowercase."
     ),
 ]
+MinConfidence = Annotated[
+    float, typer.Option(help="Mark answers of a lower probability as uncertain ('7?').", min=0, max=1)
+]
+Coverage = Annotated[
+    float | None, typer.Option(help="Name the set that holds the truth with this probability, such as 0.95.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from glyphlab.cli.bars import counting_bar
 from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
 from glyphlab.cli.fetching import fetch_reporter
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from glyphlab.data.checks import Finding
     from glyphlab.data.decode import Channels
     from glyphlab.data.glyphset import GlyphSet
@@ -122,7 +120,7 @@ def show_set(
     from glyphlab.data.sources import load_dataset
 
     def load(split: Any) -> GlyphSet:
-        with _reading_progress(split) as on_progress:
+        with counting_bar(split) as on_progress:
             return load_dataset(
                 data,
                 split,
@@ -176,7 +174,7 @@ def check_set(
     """
     from glyphlab.data.checks import check
 
-    with _reading_progress("reading") as on_progress:
+    with counting_bar("reading") as on_progress:
         findings = check(
             data,
             data_dir,
@@ -240,23 +238,3 @@ def _size(size_bytes: int) -> str:
             break
         value /= 1000
     return f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
-
-
-@contextmanager
-def _reading_progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar for reading large folders, on a terminal only; it vanishes when done."""
-    console = stderr()
-    if not console.is_terminal:
-        yield None
-        return
-    from rich.progress import Progress
-
-    with Progress(console=console, transient=True) as progress:
-        task: list[TaskID] = []
-
-        def on_progress(done: int, total: int) -> None:
-            if not task:
-                task.append(progress.add_task(what, total=total))
-            progress.update(task[0], completed=done, total=total)
-
-        yield on_progress

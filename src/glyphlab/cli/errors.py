@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
+from glyphlab.cli.bars import task_bars
+from glyphlab.cli.console import AsJson, DataDir, print_json, stdout
 from glyphlab.errors import GlyphlabError, did_you_mean
 
 if TYPE_CHECKING:
-    from glyphlab.evaluation.mistakes.examination import Progress
     from glyphlab.training.run import Run
 
 EXAMPLES = """[bold]Examples[/]
@@ -70,7 +68,7 @@ def errors(
     asked = _others(opened, [Run.open(other, runs_dir) for other in others or ()])
     if out is not None:
         require_replaceable(out, MARKER, force)  # before the work, not after it
-    with _progress() as on_progress:
+    with task_bars(lines=True) as on_progress:
         classifier = opened.classifier()
         on_progress("asking the network", 0, 1)
         evaluation, glyphs = judge(opened, classifier, data, "test" if split == "test" else "train", data_dir)
@@ -104,24 +102,3 @@ def _others(run: Run, others: list[Run]) -> list[Run]:
             raise GlyphlabError(f"--with {other.name}: this run is asked already; name another one")
         seen.add(other.folder.resolve())
     return others
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar for each part of the work on a terminal, elsewhere a line when it is done; on standard error."""
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    console = stderr()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def report(task: str, done: int, total: int) -> None:
-            if task not in tasks:
-                tasks[task] = bars.add_task(escape(task), total=total)
-            bars.update(tasks[task], completed=done)
-            if done == total > 1 and not console.is_terminal:
-                console.print(f"{escape(task)}: {total:,}")
-
-        yield report

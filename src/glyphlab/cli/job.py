@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glyphlab.cli.console import AsJson, Model, Only, print_json, print_table, stderr, stdout
+from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only, print_json, print_table, stderr, stdout
+from glyphlab.process import peak_memory_mb
 
 if TYPE_CHECKING:
     from glyphlab.recognition.answerfile import Note, Progress
@@ -49,12 +50,8 @@ def predict(
     ] = "1/1",
     model: Model = "characters",
     only: Only = None,
-    min_confidence: Annotated[
-        float, typer.Option(help="Mark answers of a lower probability as uncertain.", min=0, max=1)
-    ] = 0.0,
-    coverage: Annotated[
-        float | None, typer.Option(help="Name the set that holds the truth with this probability, such as 0.95.")
-    ] = None,
+    min_confidence: MinConfidence = 0.0,
+    coverage: Coverage = None,
     alternatives: Annotated[int, typer.Option(help="Runners-up in columns of their own.", min=0)] = 0,
     prepare: Annotated[
         bool, typer.Option("--prepare/--no-prepare", help="Off: the pictures are glyphs of the model's size already.")
@@ -77,7 +74,7 @@ def predict(
     with _watching(f"part {part}") as on_progress:
         progress = run_part(job, out, chosen, threads=threads, on_progress=on_progress)
     path = out / f"{chosen.stem}.csv"
-    peak_mb = _peak_memory_mb()
+    peak_mb = peak_memory_mb()
     if as_json:
         print_json({"file": str(path), "peak_memory_mb": peak_mb, **_described(progress)})
         return
@@ -179,15 +176,3 @@ def _watching(name: str) -> Iterator[Callable[[Progress, int], None]]:
             bars.update(task, completed=progress.source, total=sources, pictures=pictures)
 
         yield show
-
-
-def _peak_memory_mb() -> float | None:
-    """The most memory this process has held, in 10**6 bytes; None on systems that do not tell."""
-    import sys
-
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)

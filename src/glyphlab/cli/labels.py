@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glyphlab.cli.bars import counting_bar
 from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
 from glyphlab.cli.settings import parse_settings
 from glyphlab.errors import GlyphlabError, did_you_mean
@@ -93,7 +93,7 @@ def find(
     opened = LabelTarget.open(target, recipe=recipe, settings=changes, data_dir=data_dir, runs_dir=runs_dir)
     folder = out or opened.folder(part)
     try:
-        with _neighbour_progress(quiet) as on_progress:
+        with nullcontext() if quiet else counting_bar("comparing images") as on_progress:
             if part == "test":
                 _refuse_training_options(recipe, changes)
                 search = opened.search_test(on_progress)
@@ -259,25 +259,3 @@ def _print_findings(search: LabelSearch, target: str, folder: Path, split: str, 
     option = "" if split == "train" else " --split test"
     console.print(f"\nall of it: {escape(str(folder))}  (labels.csv, duplicates.csv, outliers.csv; {drawn})")
     console.print(f"next: glyphlab labels review {escape(target)}{option}")
-
-
-@contextmanager
-def _neighbour_progress(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar for the comparison of all images with each other, on a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import Progress
-
-    # Not started before it has something to show, for a bar of the training's may be on the screen until then.
-    bar = Progress(console=stderr(), transient=True)
-    task = bar.add_task("comparing images", total=None)
-
-    def show(done: int, total: int) -> None:
-        bar.start()
-        bar.update(task, completed=done, total=total)
-
-    try:
-        yield show
-    finally:
-        bar.stop()

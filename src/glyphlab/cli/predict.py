@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from glyphlab.cli.console import AsJson, Model, Only
+from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only
 
 if TYPE_CHECKING:
     from glyphlab.cli.answers import AnswerWriter
@@ -37,12 +37,8 @@ def predict(
     ],
     model: Model = "characters",
     only: Only = None,
-    min_confidence: Annotated[
-        float, typer.Option(help="Mark answers of a lower probability as uncertain ('7?').", min=0, max=1)
-    ] = 0.0,
-    coverage: Annotated[
-        float | None, typer.Option(help="Name the set that holds the truth with this probability, such as 0.95.")
-    ] = None,
+    min_confidence: MinConfidence = 0.0,
+    coverage: Coverage = None,
     csv_file: Annotated[
         str | None, typer.Option("--csv", metavar="FILE", help="Write CSV instead of a table; '-': to standard output.")
     ] = None,

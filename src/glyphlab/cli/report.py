@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
+from glyphlab.cli.bars import task_bars
+from glyphlab.cli.console import AsJson, DataDir, print_json, stdout
 from glyphlab.errors import GlyphlabError, did_you_mean
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
-    from glyphlab.evaluation.mistakes.examination import Progress
+    pass
 
 EXAMPLES = """[bold]Examples[/]
 
@@ -72,7 +69,7 @@ def report(
     from glyphlab.training.run import Run
 
     asked = [Run.open(other, runs_dir) for other in others or ()]
-    with _progress() as on_progress:
+    with task_bars() as on_progress:
         path = write(
             run,
             data,
@@ -94,24 +91,3 @@ def report(
         import webbrowser
 
         webbrowser.open(path.resolve().as_uri())
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar for each part of the work, on standard error."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = stderr()
-    if not console.is_terminal:  # even a bar that is switched off ends with an empty line
-        yield lambda task, done, total: None
-        return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def report(task: str, done: int, total: int) -> None:
-            if task not in tasks:
-                tasks[task] = bars.add_task(task, total=total)
-            bars.update(tasks[task], completed=done, total=total)
-
-        yield report

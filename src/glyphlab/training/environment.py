@@ -34,16 +34,6 @@ def describe_environment(device: str, threads: int) -> dict[str, Any]:
     }
 
 
-def peak_memory_mb() -> float | None:
-    """The most memory this process has held at once, in 10**6 bytes; None where the system does not tell."""
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
-
-
 def _processor() -> str:
     """The processor's name as Linux gives it, else what Python knows."""
     cpuinfo = Path("/proc/cpuinfo")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -18,10 +15,11 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import names
 from glyphlab.errors import RecipeError, RunError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
+from glyphlab.process import peak_memory_mb, stops_go_to
 from glyphlab.training.checkpoint import TrainingState, load_checkpoint
 from glyphlab.training.distill import Teachers
 from glyphlab.training.engine import Engine, Timing, settle
-from glyphlab.training.environment import describe_environment, peak_memory_mb
+from glyphlab.training.environment import describe_environment
 from glyphlab.training.images import Parts, data_facts, load_images, normalisation
 from glyphlab.training.loop import Ending, Job, fit
 from glyphlab.training.memory import Memory, Trained
@@ -31,6 +29,7 @@ from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 from glyphlab.training.schedule import Plateau
 from glyphlab.training.seeds import Purpose, derived_seed
+from glyphlab.training.transfer.start import begins_with_weights, started
 
 DEFAULT_RECIPE = "glyphnet"
 # "auto" epochs: about so many images are seen in all, within these bounds.
@@ -193,26 +192,14 @@ def compose(
 class StopSignal:
     """Turns the first Ctrl-C, or a request to terminate, into a wish that the loop asks for at safe points.
 
-    A second Ctrl-C interrupts at once. Only the main thread can listen; elsewhere nothing is listened to.
+    A second Ctrl-C interrupts at once.
     """
 
     def __init__(self) -> None:
         self.requested = False
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Listen inside the block; the former handlers come back afterwards."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        former = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        """One request to stop, as a signal handler gets it."""
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
@@ -225,7 +212,7 @@ def _sitting(
     signals = StopSignal()
     peak_before = run.environment.get("peak_memory_mb") or 0.0
     try:
-        with signals.listening():
+        with stops_go_to(signals.receive):
             ending = fit(job, state, run, reporter, lambda: signals.requested or (stop is not None and stop()))
     except RunError:
         run.set_status("failed", state)
@@ -262,7 +249,7 @@ class _Start:
 
 
 def _prepare(recipe: Recipe, glyphs: GlyphSet, reporter: Reporter) -> _Start:
-    if recipe.transfer is not None:
+    if recipe.transfer is not None and not begins_with_weights(recipe):
         raise RecipeError(
             f"recipe '{recipe.name}' teaches a network that is trained already, which its [transfer] is for; use it "
             "with: glyphlab transfer MODEL|RUN DATA --recipe, or remove that section"
@@ -292,7 +279,9 @@ def _epochs(recipe: Recipe, train_images: int) -> int:
 
 
 def _new_classifier(recipe: Recipe, glyphs: GlyphSet, parts: Parts) -> Classifier:
-    """The untrained network; its weights depend on the seed alone."""
+    """The untrained network; its weights depend on the seed alone, unless the recipe names some to begin with."""
+    if begins_with_weights(recipe):
+        return started(recipe, glyphs, parts)
     mean, std = normalisation(glyphs, parts, recipe)
     torch.manual_seed(derived_seed(recipe.training.seed, Purpose.WEIGHTS))
     network = recipe.network

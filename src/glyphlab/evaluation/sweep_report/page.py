@@ -5,21 +5,15 @@ Its look, and its policy of no requests, are those of a run's report.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from glyphlab import __version__
 from glyphlab.evaluation.metrics import wilson_interval
+from glyphlab.evaluation.page import render_page, static_text
 from glyphlab.evaluation.sweep_report import charts
 from glyphlab.evaluation.sweep_report.importance import Importance, Levels, cell_means, importance, levels_of
 from glyphlab.evaluation.sweep_report.outcome import judge_prediction
@@ -27,6 +21,7 @@ from glyphlab.files import write_bytes
 from glyphlab.training.sweep.entry import Entry, Standing
 from glyphlab.training.sweep.results import SweepResults
 
+_HERE = "glyphlab.evaluation.sweep_report"
 GENERATOR = "Glyphlab sweep report"
 # Settings beside which figures of different trials are not of the same images.
 _OTHER_IMAGES = ("data.", "training.seed")
@@ -41,28 +36,15 @@ def write_sweep_report(results: SweepResults, path: Path) -> Path:
 
 def render(results: SweepResults) -> bytes:
     """The whole page as UTF-8."""
-    script = _static("glyphlab.evaluation.sweep_report", "sweep.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
+    return render_page(
+        _HERE,
+        "sweep.html.j2",
+        _content(results) | {"now": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"},
+        generator=GENERATOR,
+        style=static_text("glyphlab.evaluation.report", "report.css") + static_text(_HERE, "sweep.css"),
+        script=static_text(_HERE, "sweep.js"),
+        filters={"percent": lambda value, digits=2: f"{100 * value:.{digits}f} %"},
     )
-    style = _static("glyphlab.evaluation.report", "report.css") + _static(
-        "glyphlab.evaluation.sweep_report", "sweep.css"
-    )
-    page = (
-        _environment()
-        .get_template("sweep.html.j2")
-        .render(
-            **_content(results),
-            generator=f"{GENERATOR} {__version__}",
-            policy=policy,
-            style=Markup(style),
-            script=Markup(script),
-            now=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        )
-    )
-    return page.encode("utf-8", errors="backslashreplace")
 
 
 def _content(results: SweepResults) -> dict[str, Any]:
@@ -166,22 +148,3 @@ def _heat_maps(levels: Sequence[Levels], scores: Sequence[float], shares: Import
         ]
         maps.append({"rows": rows, "first": first, "second": second, "columns": by_key[second].names, "share": share})
     return maps
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("glyphlab.evaluation.sweep_report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda value, digits=2: f"{100 * value:.{digits}f} %"
-    environment.filters["thousands"] = "{:,}".format
-    return environment
-
-
-@cache
-def _static(package: str, name: str) -> str:
-    return resources.files(package).joinpath("static", name).read_text(encoding="utf-8")

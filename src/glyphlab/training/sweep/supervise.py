@@ -11,8 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from glyphlab.errors import RecipeError, RunError
 from glyphlab.files import make_folder, write_json, writing
+from glyphlab.process import stops_go_to
 from glyphlab.training.sweep.definition import SweepDefinition
 from glyphlab.training.sweep.entry import Entry
 from glyphlab.training.sweep.ledger import Ledger
@@ -78,20 +79,7 @@ class _Wish:
     count: int = 0
     heard: int = field(default=0)
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Ctrl-C and a request to terminate count inside the block; only the main thread can listen."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        former = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: Any) -> None:
+    def receive(self, number: int, frame: Any) -> None:
         self.count += 1
 
 
@@ -186,7 +174,7 @@ def run_workers(
     news: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
     wish = _Wish()
     team: list[_Worker] = []
-    with wish.listening():
+    with stops_go_to(wish.receive):
         try:
             start = partial(_start, orders=orders, folder=folder, news=news)
             team += [start(number) for number in range(1, workers + 1)]

@@ -19,8 +19,9 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.saved import saved_path
 from glyphlab.files import write_json
 from glyphlab.networks.classifier import Classifier, predict
+from glyphlab.process import peak_memory_mb
 from glyphlab.training.checkpoint import TrainingState
-from glyphlab.training.environment import describe_environment, peak_memory_mb
+from glyphlab.training.environment import describe_environment
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.images import Parts, data_facts
 from glyphlab.training.optimizer import build_optimizer

@@ -1,0 +1,71 @@
+"""Progress bars for work that counts; on standard error, and only where that is a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from glyphlab.cli.console import stderr
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+@contextmanager
+def task_bars(lines: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each named part of the work, told by (part, done, total).
+
+    lines: elsewhere than on a terminal, say in a line when a part is done.
+    """
+    from rich.markup import escape
+
+    console = stderr()
+    if not console.is_terminal:  # even a bar that is switched off ends with an empty line
+
+        def say(task: str, done: int, total: int) -> None:
+            if lines and done == total > 1:
+                console.print(f"{escape(task)}: {total:,}")
+
+        yield say
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(task: str, done: int, total: int) -> None:
+            if task not in tasks:
+                tasks[task] = bars.add_task(task, total=total)
+            bars.update(tasks[task], completed=done, total=total)
+
+        yield show
+
+
+@contextmanager
+def counting_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """One bar, told by (done, total), that appears with the first word of it; None where there is no terminal."""
+    console = stderr()
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import Progress
+
+    # Not started before it has something to show, for a bar of the training's may be on the screen until then.
+    bar = Progress(console=console, transient=True)
+    task = bar.add_task(what, total=None)
+
+    def show(done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        bar.stop()

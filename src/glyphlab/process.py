@@ -1,0 +1,37 @@
+"""This process: the requests to stop that reach it, and the memory it has held."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def stops_go_to(receive: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Inside the block, Ctrl-C and a request to terminate call `receive`; the former handlers come back afterwards.
+
+    Only the main thread can listen; in another one nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def peak_memory_mb() -> float | None:
+    """The most memory this process has held at once, in 10**6 bytes; None where the system does not tell."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
