@@ -29,8 +29,9 @@ lint: $(READY) ## ruff: style and format
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(READY) ## the tests
-	$(BIN)/pytest
+# A file's tests stay together, for they share what they trained; files in order, those with a browser last.
+unit: $(READY) ## the tests, on all cores
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 format: $(READY) ## let ruff rewrite the sources
 	$(BIN)/ruff check --fix src tests benchmarks examples

@@ -8,22 +8,6 @@ from typing import Any
 import pytest
 
 from glyphlab.training.run import Run
-from glyphlab.training.train import train
-
-SETTINGS: dict[str, Any] = {
-    "network.name": "linear",
-    "training.epochs": 2,
-    "engine.device": "cpu",
-    "engine.precision": "float32",
-    "engine.channels_last": False,
-    "engine.compile": False,
-    "engine.threads": 1,
-}
-
-
-@pytest.fixture(scope="module")
-def run(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return train(data=picture_folder, settings=SETTINGS, runs_dir=tmp_path_factory.mktemp("runs"))
 
 
 def test_export_says_what_was_checked(cli: Callable[..., Any], run: Run) -> None:

@@ -10,23 +10,6 @@ import pytest
 from PIL import Image
 
 from glyphlab.training.run import Run
-from glyphlab.training.train import train
-
-SETTINGS: dict[str, Any] = {
-    "network.name": "mnist-3conv",
-    "network.widths": [4, 6],
-    "training.epochs": 1,
-    "engine.device": "cpu",
-    "engine.precision": "float32",
-    "engine.channels_last": False,
-    "engine.compile": False,
-    "engine.threads": 1,
-}
-
-
-@pytest.fixture(scope="module")
-def run(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return train(data=picture_folder, settings=SETTINGS, runs_dir=tmp_path_factory.mktemp("runs"))
 
 
 def test_inspect_writes_into_the_run_and_says_what(cli: Callable[..., Any], run: Run) -> None:

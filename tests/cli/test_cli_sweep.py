@@ -81,6 +81,42 @@ def test_mistakes_are_one_line(cli: Cli, tmp_path: Path, arguments: list[str], m
     assert outcome.err.count("\n") == 1
 
 
+def test_a_sweep_of_a_transfer(cli: Cli, tmp_path: Path, picture_folder: Path) -> None:
+    """A shipped model learns the pictures' classes, several ways, and is judged on validation images."""
+    file = tmp_path / "letters.toml"
+    file.write_text(
+        """
+        recipe = "greek-frozen"
+        [settings]
+        data.validation = 0.25
+        transfer.way = "finetune"
+        transfer.copies = 2
+        training.epochs = 1
+        [space]
+        transfer.freeze = ["all", 1]
+        """
+    )
+    sweeps = tmp_path / "sweeps"
+    nameless = cli("sweep", file, "--data", picture_folder, "--sweeps-dir", sweeps)
+    assert nameless.code == 2 and "give a run or a model with --base" in nameless.err
+    nowhere = cli("sweep", file, "--base", "digits", "--data", "nowhere", "--sweeps-dir", sweeps)
+    assert nowhere.code == 2 and "name yours with --data FOLDER" in nowhere.err
+    assert not sweeps.exists()
+    done = cli("sweep", file, "--base", "digits", "--data", picture_folder, "--sweeps-dir", sweeps, "--json", "-q")
+    assert done.code == 0, done.err
+    result = json.loads(done.out)
+    assert result["trials"]["finished"] == 2
+    assert [row["transfer.freeze"] for row in result["rows"]] == ["all", 1]
+    (base,) = (sweeps / "letters" / "bases").iterdir()
+    assert base.name.startswith("digits-") and (base / "weights.safetensors").exists()
+    best = sweeps / "letters" / "runs" / result["rows"][0]["run"]
+    judged = cli("evaluate", best, "--json")  # the test part was laid out as well
+    assert judged.code == 0, judged.err
+    file.write_text(file.read_text().replace('["all", 1]', "[99]"))
+    deep = cli("sweep", file, "--base", "digits", "--data", picture_folder, "--name", "deep", "--sweeps-dir", sweeps)
+    assert deep.code == 2 and "cannot freeze 99 layers" in deep.err and not (sweeps / "deep").exists()
+
+
 def test_a_storage_that_does_not_answer(cli: Cli, tmp_path: Path) -> None:
     pytest.importorskip("psycopg")
     url = "postgresql://me:secret@127.0.0.1:1/db"

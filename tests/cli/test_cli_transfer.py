@@ -125,6 +125,11 @@ def test_without_the_models_data_it_says_so_and_goes_on(signs: Path, tmp_path: P
         (("--way", "means", "--add"), "changes the old classes' outputs"),
         (("--set", "training.lrr=1"), "unknown setting 'training.lrr'; did you mean 'lr'?"),
         (("--set", "network.width=8"), "network.width has no effect in a transfer"),
+        (("--seconds", "5", "--way", "means"), "--seconds has no effect with --way means"),
+        (
+            ("--weights", "alexnet.pth"),
+            "--weights has no effect with 'digits', which brings its own; expected alexnet or",
+        ),
         (("--recipe", "transferr"), "no recipe 'transferr': did you mean 'transfer'?"),
     ],
 )
@@ -133,7 +138,18 @@ def test_mistakes_are_one_line(signs: Path, tmp_path: Path, cli: Cli, arguments:
     assert done.code == 2
     last = done.err.strip().splitlines()[-1]
     assert last.startswith("glyphlab: ") and message in last
-    assert not list(tmp_path.glob("*/run.json"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_there_was_no_time_for_is_said(signs: Path, tmp_path: Path, cli: Cli) -> None:
+    done = cli("transfer", "digits", signs, "--seconds", "0.001", "--runs-dir", tmp_path, *QUICK)
+    assert done.code == 0, done.err
+    rows = {line[2:].split()[0]: line for line in done.out.splitlines() if line[2:].strip()}
+    assert "not tried: no time is left (--seconds)" in rows["frozen"]
+    assert "100.0%" in rows["means"] and "100.0%" in rows["probe"]
+    facts = json.loads((tmp_path / "signs-transfer-1" / "transfer.json").read_text(encoding="utf-8"))
+    assert [way["way"] for way in facts["ways"]] == ["means", "probe"]
+    assert [way["way"] for way in facts["untried"]] == ["frozen", "finetune"]
 
 
 def test_unknown_bases_and_clashing_names(signs: Path, tmp_path: Path, cli: Cli) -> None:

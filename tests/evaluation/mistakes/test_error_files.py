@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -21,20 +20,6 @@ from glyphlab.evaluation.mistakes.files import CLASS_COLUMNS, ERROR_COLUMNS, err
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.training.images import load_images
 from glyphlab.training.run import Run
-from glyphlab.training.train import train
-
-FAST = {"network.width": 4, "engine.precision": "float32", "engine.channels_last": False}
-
-
-@pytest.fixture(scope="module")
-def trained(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return train("glyphnet", picture_folder, epochs=1, settings=FAST, runs_dir=tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture
-def run(trained: Run, tmp_path: Path) -> Run:
-    shutil.copytree(trained.folder, tmp_path / "run")
-    return Run.open(tmp_path / "run")
 
 
 def answered(run: Run, names: str = "0Oa") -> tuple[Evaluation, GlyphSet]:

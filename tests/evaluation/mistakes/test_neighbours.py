@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,20 +13,6 @@ from glyphlab.evaluation.mistakes.neighbours import nearest
 from glyphlab.networks.features import predict_with_features
 from glyphlab.training.images import load_images
 from glyphlab.training.run import Run
-from glyphlab.training.train import train
-
-FAST = {"network.width": 4, "engine.precision": "float32", "engine.channels_last": False}
-
-
-@pytest.fixture(scope="module")
-def trained(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return train("glyphnet", picture_folder, epochs=1, settings=FAST, runs_dir=tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture
-def run(trained: Run, tmp_path: Path) -> Run:
-    shutil.copytree(trained.folder, tmp_path / "run")
-    return Run.open(tmp_path / "run")
 
 
 @pytest.fixture
