@@ -93,6 +93,7 @@ def measure(service: Served, chosen: argparse.Namespace) -> dict[str, Any]:
         "start_seconds": round(service.started_seconds, 2),
         "usual": usual,
         "processor_ms_an_answer": round(1000 * used / max(usual["answers"], 1), 2),
+        "processes": len(service.pids),
         "memory_mb": round(before / 1e6, 1),
         "memory_growth": round(growth, 4),
         "overload": overload,

@@ -53,15 +53,21 @@ class Served:
         self.process, self.port, self.started_seconds, self.errors = process, port, started_seconds, errors
 
     @property
+    def pids(self) -> list[int]:
+        """The service itself, and the processes that it has started."""
+        first = self.process.pid
+        return [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
+
+    @property
     def processor_seconds(self) -> float:
-        """Time on processors so far, by the program and by the system for it."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Time on processors so far, by all of them and by the system for them."""
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.pids]
+        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
     @property
     def memory_bytes(self) -> int:
-        """Resident memory of now."""
-        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * 4096
+        """Resident memory of now, of all of them; pages that they share count for each."""
+        return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in self.pids)
 
 
 @contextlib.contextmanager

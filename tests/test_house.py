@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "training": {"errors", "files", "process", "data", "imaging", "networks"},
     "evaluation": {"errors", "files", "data", "imaging", "networks", "training", "recognition"},
     "recognition": {"errors", "files", "imaging"},
-    "web": {"errors", "files", "imaging", "recognition"},
+    "web": {"errors", "files", "process", "imaging", "recognition"},
     "cli": {
         "errors",
         "files",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from glyphlab.imaging import background
 from glyphlab.imaging.background import even_out, ink_level, is_light_on_dark, light_slope, to_grey
 
 Draw = Callable[..., NDArray[np.uint8]]
@@ -101,3 +102,40 @@ def test_ink_of_the_papers_brightness_shows_by_its_colour(
     assert np.ptp(brightness) < 0.35 * np.ptp(grey)
     contrast = even_out(colour).contrast
     assert ((contrast > ink_level(contrast) / 2) == (cover[..., 0] < 0.5)).mean() > 0.995
+
+
+def test_the_median_is_numpys(rng: np.random.Generator) -> None:
+    for size in (1, 2, 7, 100, 101):
+        for values in (rng.normal(size=size), rng.integers(0, 3, size), np.full(size, 0.3)):
+            for kind in (np.float32, np.uint8):
+                sample = np.abs(values).astype(kind)
+                assert background._median(sample) == np.median(sample)
+    image = rng.random((20, 30)).astype(np.float32)
+    assert background._median(image[::2, ::3]) == np.median(image[::2, ::3])
+
+
+@pytest.mark.parametrize("paper", [255, 130])
+@pytest.mark.parametrize("pen", [8, 70])
+def test_short_cuts_give_the_closing_of_opencv(drawn: Draw, paper: int, pen: int) -> None:
+    for picture in (
+        drawn(pen=pen, paper=paper),
+        np.rint(drawn(pen=pen) * gradient((300, 400), 0.5, 1)).astype(np.uint8),
+    ):
+        for window in (3, 43, 85):
+            wanted = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, np.ones((window, window), np.uint8))
+            assert np.array_equal(background._closing(picture, window), wanted)
+
+
+def test_a_slope_is_taken_away_to_the_nearest_grey(rng: np.random.Generator) -> None:
+    grey = rng.integers(0, 256, (60, 80), dtype=np.uint8)
+    for slope in (np.zeros(grey.shape, np.float32), rng.normal(0, 90, grey.shape).astype(np.float32)):
+        wanted = np.clip(np.rint(grey - slope), 0, 255)
+        assert np.array_equal(background._levelled(grey, slope), wanted)
+
+
+@pytest.mark.parametrize("letter", ["h", "i", "E", "T"])
+def test_a_white_border_decides_as_the_strokes_would(drawn: Draw, letter: str) -> None:
+    picture = drawn(letter, paper=255)
+    stained = picture.copy()
+    stained[0, 0] = 250  # the border is no longer of one brightness, so that the strokes are looked at
+    assert is_light_on_dark(picture, light_slope(picture)) == is_light_on_dark(stained, light_slope(stained)) is False

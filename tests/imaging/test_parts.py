@@ -86,3 +86,12 @@ def test_specks_alone_are_no_character() -> None:
     specks = np.zeros((400, 400), np.float32)
     specks[50:53, 50:53] = specks[200:204, 300:303] = 1
     assert not choose_parts(specks).any()
+
+
+def test_a_mark_alone_is_judged_as_one_among_specks() -> None:
+    for side in (3, 5, 6, 200):
+        alone = np.zeros((400, 400), np.float32)
+        alone[100 : 100 + side, 100 : 100 + side] = 1
+        with_speck = alone.copy()
+        with_speck[350, 350] = 1
+        assert np.array_equal(choose_parts(alone), choose_parts(with_speck))

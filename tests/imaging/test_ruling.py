@@ -46,3 +46,18 @@ def test_a_stroke_from_border_to_border_is_no_ruled_line(drawn: Draw) -> None:
     dash = np.zeros((60, 200), np.float32)
     dash[25:35] = 1
     assert np.array_equal(remove_ruled_lines(dash), dash)
+
+
+def test_ink_without_lines_comes_back_as_it_is_and_contiguous(drawn: Draw) -> None:
+    for shape in ((300, 400), (400, 300)):
+        ink = (1 - drawn("h", shape=shape, ink=0, paper=255).astype(np.float32) / 255).clip(0, 1)
+        cleaned = remove_ruled_lines(ink)
+        assert np.array_equal(cleaned, ink)
+        assert cleaned.flags.c_contiguous
+
+
+def test_upright_lines_go_as_level_ones_do(drawn: Draw) -> None:
+    ruled = letter(drawn, "h")
+    for y in (40, 120, 200, 270):
+        cv2.line(ruled, (0, y), (399, y + 4), 1.0, 3)
+    assert np.array_equal(remove_ruled_lines(np.ascontiguousarray(ruled.T)), remove_ruled_lines(ruled).T)

@@ -77,3 +77,23 @@ def test_work_that_waited_too_long_is_never_begun() -> None:
     lane.close()
     assert begun == []
     assert lane.inside == 0
+
+
+def test_work_done_elsewhere_keeps_within_the_same_bounds() -> None:
+    lane, gate = Lane("glyph", 1, 0, 0.05), asyncio.Event()
+
+    async def answer() -> str:
+        return "elsewhere"
+
+    async def scenario() -> None:
+        assert await lane.wait_for(answer()) == "elsewhere"
+        waiting = asyncio.create_task(lane.wait_for(gate.wait()))
+        await asyncio.sleep(0.005)
+        assert lane.inside == 1
+        with pytest.raises(Refusal, match="all places"):
+            await lane.wait_for(answer())
+        with pytest.raises(Refusal, match="took longer than"):
+            await waiting
+        assert lane.inside == 0
+
+    asyncio.run(scenario())

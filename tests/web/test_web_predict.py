@@ -123,6 +123,46 @@ def test_mistakes_in_the_wish_are_said(
     assert said in answer.json()["error"]["message"]
 
 
+def test_a_form_without_a_file_is_refused(client: TestClient, seven: bytes) -> None:
+    kinds: list[dict[str, Any]] = [
+        {"data": {"model": "digits"}},
+        {"data": {"file": "text"}},
+        {"json": {"file": "text"}},
+        {"content": b""},
+        {"files": {"other": ("a.png", seven)}},
+    ]
+    for kind in kinds:
+        answer = client.post("/api/v1/predict", **kind)
+        assert answer.status_code == 422
+        assert answer.json()["error"]["message"].startswith("file: Field required")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["multipart/form-data", "multipart/form-data; boundary=b", "multipart/form-data; boundary=b; charset=x"],
+)
+def test_a_body_that_is_no_form_is_refused(client: TestClient, content_type: str) -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nx\r\n--b--\r\n'
+        if "charset" in content_type
+        else b"--x"
+    )
+    answer = client.post("/api/v1/predict", content=body, headers={"Content-Type": content_type})
+    assert answer.status_code in (400, 422)
+    assert answer.json()["error"]["cure"]
+
+
+def test_empty_and_unknown_fields_have_no_meaning(client: TestClient, seven: bytes) -> None:
+    answer = post(client, "/predict", seven, only="", coverage="", model="", other="x").json()
+    assert (answer["character"], answer["model"]) == ("7", "digits")
+
+
+def test_a_field_that_is_a_file_is_refused(client: TestClient, seven: bytes) -> None:
+    answer = client.post("/api/v1/predict", files={"file": ("a.png", seven), "model": ("b.png", seven)})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"].startswith("model:")
+
+
 def test_many_pictures_get_an_answer_each(client: TestClient, seven: bytes, blank: bytes) -> None:
     files = [("files", ("a.png", content)) for content in (seven, b"nothing", blank, seven)]
     answers = client.post("/api/v1/predict/many", files=files).json()["answers"]

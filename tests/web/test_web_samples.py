@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import os
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from glyphlab.data.folders import list_folder
 from glyphlab.errors import GlyphlabError
 from glyphlab.web.refusals import Refusal
 from glyphlab.web.samples import Samples
+from glyphlab.web.seams import Commission, Tell
 from glyphlab.web.uploads import data_url
 
 API = "/api/v1"
@@ -155,3 +160,107 @@ def test_characters_can_be_named_before_anything_is_drawn(client: TestClient) ->
     assert alphabet == made.json()
     assert alphabet["classes"] == [{"label": "ᚠ", "count": 0}, {"label": "ᚢ", "count": 0}]
     assert (alphabet["samples"], alphabet["model"], alphabet["job"]) == (0, None, None)
+
+
+def test_an_alphabet_is_renamed_with_its_folder_its_model_and_its_teaching(client: TestClient, tmp_path: Path) -> None:
+    ids = [keep(client, label) for label in "αβ" for _ in range(3)]
+    job = client.post(f"{API}/teach", json={"alphabet": "Greek"}).json()["job"]
+    wait_for(client, job)
+    before = client.get(f"{API}/alphabets").json()["alphabets"][0]
+    renamed = client.patch(f"{API}/alphabets", params={"alphabet": "Greek"}, json={"name": "Ελληνικά"})
+    assert renamed.json() == before | {"name": "Ελληνικά"}
+    assert renamed.json()["model"] is not None
+    assert (tmp_path / "home" / "drawings" / "Ελληνικά" / "α" / f"{ids[0]}.png").is_file()
+    assert client.get(f"{API}/samples/{ids[0]}.png").status_code == 200
+    assert client.get(f"{API}/samples", params={"alphabet": "Greek"}).status_code == 404
+
+
+def test_a_name_that_is_taken_or_empty_is_refused(client: TestClient) -> None:
+    keep(client)
+    keep(client, alphabet="Runes")
+    for name, status, code in (("Runes", 409, "taken"), (" ", 422, "invalid"), ("Greek", 200, None)):
+        answer = client.patch(f"{API}/alphabets", params={"alphabet": "Greek"}, json={"name": name})
+        assert answer.status_code == status
+        assert code is None or answer.json()["error"]["code"] == code
+    assert client.patch(f"{API}/alphabets", params={"alphabet": "X"}, json={"name": "Y"}).status_code == 404
+
+
+def test_a_deleted_alphabet_comes_back_as_it_was(client: TestClient, tmp_path: Path) -> None:
+    for label in ("β", "α", "/"):
+        keep(client, label, alphabet="a/b")
+    client.post(f"{API}/teach", json={"alphabet": "a/b"})
+    wait_for(client, client.get(f"{API}/alphabets").json()["alphabets"][0]["job"])
+    before = client.get(f"{API}/alphabets").json()
+    removed = client.delete(f"{API}/alphabets", params={"alphabet": "a/b"})
+    assert removed.status_code == 200
+    assert client.get(f"{API}/alphabets").json() == {"alphabets": []}
+    client.post(f"{API}/alphabets", json={"name": "a/b"})
+    (fresh,) = client.get(f"{API}/alphabets").json()["alphabets"]
+    assert (fresh["samples"], fresh["model"], fresh["job"]) == (0, None, None)
+    assert client.post(f"{API}/alphabets/restored", json=removed.json()).json()["error"]["code"] == "taken"
+    client.delete(f"{API}/alphabets", params={"alphabet": "a/b"})
+    assert client.post(f"{API}/alphabets/restored", json=removed.json()).status_code == 201
+    assert client.get(f"{API}/alphabets").json() == before
+    assert client.post(f"{API}/alphabets/restored", json=removed.json()).status_code == 404
+    assert client.post(f"{API}/alphabets/restored", json={"removed": "../../Greek"}).status_code == 404
+
+
+def test_a_deleted_character_comes_back_to_its_place(client: TestClient) -> None:
+    ids = [keep(client, label) for label in "βαγ"]
+    before = client.get(f"{API}/samples", params={"alphabet": "Greek"}).json()
+    removed = client.delete(f"{API}/alphabets/characters", params={"alphabet": "Greek", "label": "α"})
+    listed = client.get(f"{API}/samples", params={"alphabet": "Greek"}).json()["classes"]
+    assert [row["label"] for row in listed] == ["β", "γ"]
+    assert client.get(f"{API}/samples/{ids[1]}.png").status_code == 404
+    assert client.post(f"{API}/alphabets/restored", json=removed.json()).status_code == 201
+    assert client.get(f"{API}/samples", params={"alphabet": "Greek"}).json() == before
+    unknown = client.delete(f"{API}/alphabets/characters", params={"alphabet": "Greek", "label": "x"})
+    assert unknown.json()["error"]["code"] == "no_character"
+
+
+def test_what_is_being_taught_stays_where_it_is(serve: Callable[..., TestClient]) -> None:
+    class Forever:
+        async def teach(self, commission: Commission, tell: Tell) -> dict[str, Any]:
+            await asyncio.sleep(60)
+            raise AssertionError
+
+    client = serve(teacher=Forever())
+    for label in "αβ":
+        keep(client, label)
+    job = client.post(f"{API}/teach", json={"alphabet": "Greek"}).json()["job"]
+    where = {"alphabet": " Greek "}
+    assert client.delete(f"{API}/alphabets", params=where).json()["error"]["code"] == "being_taught"
+    assert client.patch(f"{API}/alphabets", params=where, json={"name": "x"}).status_code == 409
+    client.delete(f"{API}/teach/{job}")
+    assert client.delete(f"{API}/alphabets", params=where).status_code == 200
+
+
+def test_deleted_things_are_not_kept_for_ever(tmp_path: Path) -> None:
+    samples = Samples(tmp_path, most=10)
+    samples.add("Greek", "α", b"png")
+    id_ = samples.remove_alphabet("Greek")
+    place = tmp_path / ".removed" / id_
+    os.utime(place, (0, 0))
+    Samples(tmp_path, most=10)
+    assert not place.exists()
+
+
+def test_half_written_files_of_a_killed_service_are_never_shown_and_go_in_time(tmp_path: Path) -> None:
+    samples = Samples(tmp_path, most=10)
+    samples.add("Greek", "α", b"png")
+    half = tmp_path / "Greek" / "α" / ".writing-x.png"
+    half.write_bytes(b"half")
+    assert Samples(tmp_path, most=10).counts() == {"Greek": {"α": 1}}
+    assert half.exists()  # somebody may be writing it
+    os.utime(half, (0, 0))
+    Samples(tmp_path, most=10)
+    assert not half.exists()
+
+
+def wait_for(client: TestClient, job: str) -> None:
+    """Until a teaching is over."""
+    for _ in range(500):
+        if client.get(f"{API}/teach/{job}").json()["state"] == "done":
+            return
+        time.sleep(0.01)
+    raise AssertionError("the teaching did not end")

@@ -40,6 +40,8 @@ def test_the_description_names_every_route_and_no_page_of_other_hosts(client: Te
         "/read",
         "/explain",
         "/alphabets",
+        "/alphabets/characters",
+        "/alphabets/restored",
         "/samples",
         "/samples/export",
         "/samples/{sample}.png",

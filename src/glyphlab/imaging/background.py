@@ -6,10 +6,13 @@ Lengths are relative to the picture, so that the same picture in another size gi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T", np.uint8, np.float32)
 
 # Light changes slowly: paper is looked at in a picture of at most so many pixels on its longer side.
 _COARSE_SIDE = 256
@@ -32,13 +35,13 @@ _GREY_ENOUGH = 0.9
 class Evened:
     """A picture without its light.
 
-    grey: uint8 [H, W], dark ink on light paper whichever it was. paper: uint8 [H, W], what it would be without ink.
+    grey: uint8 [H, W], dark ink on light paper whichever it was. paper: float32 [H, W], what it would be without ink.
     contrast: float32 [H, W] up to 1, (paper - grey) / paper: about 0 on paper, negative where lighter than that.
     light_on_dark: the picture had light ink.
     """
 
     grey: NDArray[np.uint8]
-    paper: NDArray[np.uint8]
+    paper: NDArray[np.float32]
     contrast: NDArray[np.float32]
     light_on_dark: bool
 
@@ -65,18 +68,19 @@ def even_out(picture: NDArray[np.uint8]) -> Evened:
     level = ink_level(drawn)
     paper = rough
     if level > 0:
-        ink = cv2.dilate((drawn > level / 3).astype(np.uint8), _square(3))
-        weight = 1 - ink.astype(np.float32)
+        ink = cv2.dilate((drawn > level / 3).view(np.uint8), _square(3))
+        weight = (1 - ink).astype(np.float32)
         size = (_odd(window / 2),) * 2
         known = cv2.blur(weight, size)
         smoothed = cv2.blur(coarse * weight, size) / np.maximum(known, 1e-6)
         # Where a window sees hardly any paper, the closing is the better witness.
         trust = np.clip(known * 10, 0, 1)
-        paper = trust * smoothed + (1 - trust) * paper
+        if trust.min() < 1:
+            smoothed = trust * smoothed + (1 - trust) * rough
+        paper = np.asarray(smoothed, dtype=np.float32)
     height, width = grey.shape
     everywhere: NDArray[np.float32] = np.asarray(cv2.resize(paper, (width, height)), dtype=np.float32)
-    shown = np.clip(np.rint(everywhere), 0, 255).astype(np.uint8)
-    return Evened(grey, shown, _contrast(grey, everywhere), light_on_dark)
+    return Evened(grey, everywhere, _contrast(grey, everywhere), light_on_dark)
 
 
 def to_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -107,14 +111,18 @@ def is_light_on_dark(grey: NDArray[np.uint8], slope: NDArray[np.float32]) -> boo
     alike, since a tight crop may leave more ink than paper along its border.
     """
     level = _levelled(grey, slope)
-    window = _square(_odd(max(grey.shape) * _PAPER_SHARE / 2))
-    lighter, darker = (cv2.morphologyEx(level, kind, window) for kind in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN))
-    change = lighter - darker  # never negative
-    strokes = change > change.max() / 2
-    if not strokes.any():
+    border = _border(level)
+    if border.min() == level.max():  # all of it is the brightest there is, hence above any middle
         return False
-    middle = (float(lighter[strokes].mean()) + float(darker[strokes].mean())) / 2
-    return bool(np.mean(_border(level) > middle) + np.mean(level > middle) < 1)
+    window = _odd(max(grey.shape) * _PAPER_SHARE / 2)
+    lighter, darker = _closing(level, window), cv2.morphologyEx(level, cv2.MORPH_OPEN, _square(window))
+    change = lighter - darker  # never negative
+    strokes = (change > int(change.max()) // 2).view(np.uint8)
+    pixels = cv2.countNonZero(strokes)
+    if not pixels:
+        return False
+    middle = sum(cv2.sumElems(side * strokes)[0] / pixels for side in (lighter, darker)) / 2
+    return _share_above(border, middle) + _share_above(level, middle) < 1
 
 
 def light_slope(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -124,11 +132,12 @@ def light_slope(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     (at first: off their median), which a stroke or a shadow at the border disturbed.
     """
     height, width = grey.shape
+    border = _border(grey)
+    if border.min() == border.max():  # a drawing on a screen: no light to be found, and no need to look
+        return np.zeros((height, width), dtype=np.float32)
+    values = border.astype(np.float64)
     rows = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None]
     columns = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :]
-    values = _border(grey)
-    if values.min() == values.max():  # a drawing on a screen: no light to be found, and no need to look
-        return np.zeros((height, width), dtype=np.float32)
     down, across = _border(np.repeat(rows, width, axis=1)), _border(np.repeat(columns, height, axis=0))
     terms = np.stack([down, across, np.ones_like(down)], axis=1).astype(np.float64)
     plane = np.array([0.0, 0.0, np.median(values)])
@@ -147,8 +156,8 @@ def ink_level(contrast: NDArray[np.float32]) -> float:
     strokes from their soft edges, and from stains that are fainter; the level is the median of the stronger part.
     """
     sample = contrast[:: max(1, contrast.shape[0] // 128), :: max(1, contrast.shape[1] // 128)]
-    middle = float(np.median(sample))
-    grain = 1.4826 * float(np.median(np.abs(sample - middle)))
+    middle = _median(sample)
+    grain = 1.4826 * _median(np.abs(sample - middle))
     floor = max(FAINTEST_INK, middle + _NOISE_SIGMAS * grain)
     standing_out = contrast[contrast > floor]
     if len(standing_out) < contrast.size * _LEAST_INK:
@@ -156,12 +165,28 @@ def ink_level(contrast: NDArray[np.float32]) -> float:
     values = np.rint(standing_out * 255).astype(np.uint8)
     threshold, _ = cv2.threshold(values.reshape(1, -1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     stronger = values[values > threshold]
-    return float(np.median(stronger if len(stronger) else values)) / 255
+    return _median(stronger if len(stronger) else values) / 255
 
 
-def _contrast(grey: NDArray[np.uint8], paper: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
+def _median(values: NDArray[T]) -> float:
+    """The same as np.median, at once where most values are equal: the paper and the pen of a drawing on a screen."""
+    first = values.flat[0]
+    if 2 * np.count_nonzero(values == first) > values.size:
+        return float(first)
+    below, above = (values.size - 1) // 2, values.size // 2
+    middle: NDArray[T] = np.partition(values.reshape(-1), (below, above))[below : above + 1]
+    return float(middle.mean())
+
+
+def _share_above(values: NDArray[np.uint8], bound: float) -> float:
+    # Whole numbers are above a bound when they are above what is whole in it, which is quicker to compare with.
+    return int(np.count_nonzero(values > int(bound))) / values.size
+
+
+def _contrast(grey: NDArray[np.uint8], paper: NDArray[np.float32]) -> NDArray[np.float32]:
     light = np.maximum(paper, np.float32(_DARKEST_PAPER))
-    return np.asarray((light - grey) / light, dtype=np.float32)
+    darker = cv2.subtract(light, grey, dtype=cv2.CV_32F)
+    return np.asarray(np.divide(darker, light, out=darker), dtype=np.float32)
 
 
 def _closed(grey: NDArray[np.uint8], slope: NDArray[np.float32], window: int) -> NDArray[np.float32]:
@@ -170,19 +195,31 @@ def _closed(grey: NDArray[np.uint8], slope: NDArray[np.float32], window: int) ->
     Taken after the light's slope is levelled, since a closing lifts the dark end of a slope at the picture's border,
     and a shaded side of the paper would be ink.
     """
-    closed = cv2.morphologyEx(_levelled(grey, slope), cv2.MORPH_CLOSE, _square(window))
-    return np.asarray(cv2.blur(closed, (window // 4 + 1,) * 2) + slope, dtype=np.float32)
+    closed = _closing(_levelled(grey, slope), window)
+    if not slope.any() and closed.min() == closed.max():
+        return closed.astype(np.float32)
+    return np.asarray(cv2.add(cv2.blur(closed, (window // 4 + 1,) * 2), slope, dtype=cv2.CV_32F), dtype=np.float32)
+
+
+def _closing(level: NDArray[np.uint8], window: int) -> NDArray[np.uint8]:
+    """Grey closing with a square window. On the even paper of a drawing its first half is all there is to do."""
+    dilated = np.asarray(cv2.dilate(level, _square(window)), dtype=np.uint8)
+    if dilated.min() == dilated.max():
+        return dilated
+    return np.asarray(cv2.erode(dilated, _square(window)), dtype=np.uint8)
 
 
 def _levelled(grey: NDArray[np.uint8], slope: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.asarray(np.clip(np.rint(grey - slope), 0, 255), dtype=np.uint8)
+    if not slope.any():
+        return grey
+    return np.asarray(cv2.subtract(grey, slope, dtype=cv2.CV_8U), dtype=np.uint8)  # rounded, and kept within 0..255
 
 
-def _border(image: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float64]:
+def _border(image: NDArray[T]) -> NDArray[T]:
     """The pixels of a frame one fiftieth wide, flat."""
     wide = max(1, round(max(image.shape) / 50))
     parts = (image[:wide], image[-wide:], image[wide:-wide, :wide], image[wide:-wide, -wide:])
-    return np.concatenate([part.reshape(-1) for part in parts]).astype(np.float64)
+    return np.concatenate([part.reshape(-1) for part in parts])
 
 
 def _coarse(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -204,9 +204,11 @@ def _at_working_size(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _look_nearer(picture: NDArray[np.uint8], character: NDArray[np.float32]) -> NDArray[np.uint8] | None:
     """The surroundings of a small character in full resolution, where the working picture was reduced."""
     scale = picture.shape[1] / character.shape[1]
+    if scale <= 1:
+        return None
     left, top, right, bottom = _box(character)
     long_side = max(right - left, bottom - top)
-    if scale <= 1 or not 0 < long_side < _NEARER_BELOW:
+    if not 0 < long_side < _NEARER_BELOW:
         return None
     across, down = (left + right) / 2 * scale, (top + bottom) / 2 * scale
     reach = long_side * scale * 1.5
@@ -225,8 +227,5 @@ def _crop(ink: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _box(ink: NDArray[np.float32]) -> tuple[int, int, int, int]:
     """Left, top, right, bottom (half open) of what is at least half ink; all 0 without any."""
-    inked = ink >= 0.5
-    columns, rows = np.flatnonzero(inked.any(axis=0)), np.flatnonzero(inked.any(axis=1))
-    if not len(rows):
-        return 0, 0, 0, 0
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    left, top, width, height = cv2.boundingRect((ink >= 0.5).view(np.uint8))
+    return left, top, left + width, top + height

@@ -71,7 +71,11 @@ def choose_parts(ink: NDArray[np.float32]) -> NDArray[np.float32]:
 
     All zeros where there is no ink but specks.
     """
-    binary = (ink >= 0.5).astype(np.uint8)
+    binary = (ink >= 0.5).view(np.uint8)
+    count, labels = cv2.connectedComponents(binary, connectivity=8)
+    if count == 2:  # the background and one mark, as most often: nothing to choose
+        *_, wide, high = cv2.boundingRect(binary)
+        return ink if max(wide, high) >= _SMALLEST_CHARACTER * max(ink.shape) else np.zeros_like(ink)
     labels, marks, count = _find_marks(binary)
     height, width = ink.shape
     marks = _without_shadows(marks, labels)

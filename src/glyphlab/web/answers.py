@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +64,11 @@ def answer_strokes(shelf: Shelf, strokes: Sequence[Stroke], wish: Wish, line: bo
     answer["line"] = _line(recognizer, strokes, wish, at_least=1 if line is True else 2) if several else None
     answer["milliseconds"] = _milliseconds(began)
     return answer
+
+
+def as_json(value: dict[str, Any]) -> bytes:
+    """As starlette's JSONResponse writes it."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
 
 
 def glyph_of(recognizer: Recognizer, picture: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:

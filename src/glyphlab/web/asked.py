@@ -1,4 +1,8 @@
-"""Requests that may come as JSON or as a form: drawings and pictures take the same routes."""
+"""Requests that come as a form, or as JSON or a form: drawings and pictures take the same routes.
+
+FastAPI can take forms apart itself, but looks at the type of each field anew for each request, which takes as long as
+all the rest that is done for it outside of the answer's own computation.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 
 from glyphlab.web import schemas
 from glyphlab.web.limits import Limits
@@ -18,6 +23,15 @@ from glyphlab.web.strokes import Stroke
 Q = TypeVar("Q", bound=BaseModel)
 
 _MOST_FIELDS = 20
+
+
+class AnswerForm(BaseModel):
+    """How an answer is wanted, beside the picture; other fields of the form have no meaning and are passed over."""
+
+    model: schemas.ModelId | None = None
+    only: schemas.Only | None = None
+    coverage: schemas.Coverage = schemas.DEFAULT_COVERAGE
+    top: Annotated[int, Field(ge=0, le=schemas.MOST_TOP)] = schemas.DEFAULT_TOP
 
 
 class PictureQuestion(schemas.Request):
@@ -53,6 +67,36 @@ def body_of(question: type[PictureQuestion]) -> dict[str, Any]:
     as_form = {"type": "object", "properties": form, "required": required}
     content = {"application/json": {"schema": schema}, "multipart/form-data": {"schema": as_form}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def form_of(question: type[BaseModel], file: str) -> dict[str, Any]:
+    """The OpenAPI description of a route that takes `question` as a form with a file. file: what that is."""
+    schema = question.model_json_schema()
+    schema.pop("description", None)
+    upload = {"type": "string", "contentMediaType": "application/octet-stream", "title": "File", "description": file}
+    schema |= {"properties": {"file": upload, **schema["properties"]}, "required": ["file"]}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+async def asked_with_file(request: Request, question: type[Q]) -> tuple[Q, bytes]:
+    """The question and the file of a form; empty fields count as left out.
+
+    Raises `RequestValidationError`, or `Refusal` (400) for a body that is no form.
+    """
+    try:
+        form = await request.form()
+    except HTTPException:
+        raise
+    except Exception as error:  # the parsers raise anything at all on damaged bytes
+        raise Refusal(400, "bad_request", "the body is no form", "send multipart/form-data with a file") from error
+    try:
+        fields = {name: value for name, value in form.multi_items() if value != ""}
+        file = fields.pop("file", None)
+        if not isinstance(file, UploadFile):
+            raise RequestValidationError([{"type": "missing", "loc": ("body", "file"), "msg": "Field required"}])
+        return _checked(lambda: question.model_validate(fields)), await file.read()
+    finally:
+        await form.close()
 
 
 async def asked(request: Request, question: type[Q]) -> tuple[Q, bytes | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -27,7 +26,7 @@ REPORT_POLICY = (
     "form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts allow-popups allow-downloads"
 )
 
-_SAME_FOR_ALL = {
+_SAME_FOR_ALL = {  # names in lower case, as ASGI has them
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -36,6 +35,7 @@ _SAME_FOR_ALL = {
     "permissions-policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
     "cache-control": "no-store",
 }
+_RAW = [(name.encode("ascii"), value.encode("ascii")) for name, value in _SAME_FOR_ALL.items()]
 
 
 class SecureHeaders:
@@ -52,9 +52,9 @@ class SecureHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _SAME_FOR_ALL.items():
-                    headers.setdefault(name, value)
+                given = list(message.get("headers", ()))
+                names = {name for name, _ in given}
+                message["headers"] = given + [header for header in _RAW if header[0] not in names]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 
 MEGABYTE = 1_000_000
+# The largest block that preparing a picture of one character takes and frees, see `process.keep_freed_memory`.
+KEPT_BYTES = 8 * MEGABYTE
 
 
 def processors() -> int:
@@ -23,7 +25,8 @@ class Limits:
     header_seconds: from connecting to the end of the headers. body_seconds: from there to the end of the body.
     glyph_seconds, page_seconds, look_seconds: for the work itself, waiting in the queue included.
     connections: open at once; requests: in progress at once.
-    glyph_threads, glyph_queue: workers for single characters, and how many may wait for one; page_...: for pages.
+    glyph_threads, glyph_queue: workers for single characters, and how many may wait for one; page_...: for pages. Where
+    many ask at once, as many processes take the place of the threads for single characters (see `processes`).
     samples: drawings that may be kept in all. stop_seconds: granted to what runs when the service is stopped.
     """
 

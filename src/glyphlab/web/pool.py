@@ -1,6 +1,7 @@
 """Work on a bounded pool: a fixed number of threads, a queue of fixed length, and a plain "no" beyond it.
 
-Threads rather than processes: OpenCV, Pillow's decoders and ONNX Runtime let others run while they compute.
+Threads: OpenCV, Pillow's decoders and ONNX Runtime let others run while they compute. What is asked for most often is
+taken over by `processes` where many ask at once.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from math import ceil
 from typing import TypeVar
@@ -40,33 +41,59 @@ class Lane:
         """Pieces of work that wait or run."""
         return self._inside
 
+    def admit(self) -> None:
+        """Raise a `Refusal` with status 503 when the queue is full: the quickest way to say so."""
+        if self._inside >= self.capacity:
+            raise busy(f"all places for {self.name} work are taken", self._retry_seconds())
+
     async def run(self, work: Callable[[], T]) -> T:
         """The result of `work`, done in a thread.
 
         Raises a `Refusal` with status 503 when the queue is full, or the time is over. A thread cannot be stopped:
         work that takes too long keeps its place until it ends, so that the bounds hold.
         """
-        with self._lock:
-            if self._inside >= self.capacity:
-                raise busy(f"all places for {self.name} work are taken", self._retry_seconds())
-            self._inside += 1
+        self._enter()
         try:
             future = self._executor.submit(self._timed, work)
         except BaseException:
             self._leave()
             raise
         future.add_done_callback(self._leave)
+        return await self._in_time(asyncio.wrap_future(future))
+
+    async def wait_for(self, work: Awaitable[T]) -> T:
+        """The result of `work` that is done elsewhere, within the same bounds; it is cancelled when the time is over.
+
+        Raises a `Refusal` with status 503 when the queue is full, or the time is over.
+        """
         try:
-            async with asyncio.timeout(self.seconds):
-                return await asyncio.wrap_future(future)
-        except TimeoutError:
-            raise busy(
-                f"the {self.name} work took longer than {self.seconds:g} seconds", self._retry_seconds()
-            ) from None
+            self._enter()
+        except BaseException:
+            if asyncio.iscoroutine(work):
+                work.close()
+            raise
+        try:
+            return await self._in_time(work)
+        finally:
+            self._leave()
 
     def close(self) -> None:
         """Finish what runs, drop what waits."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _enter(self) -> None:
+        with self._lock:
+            self.admit()
+            self._inside += 1
+
+    async def _in_time(self, work: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self.seconds):
+                return await work
+        except TimeoutError:
+            raise busy(
+                f"the {self.name} work took longer than {self.seconds:g} seconds", self._retry_seconds()
+            ) from None
 
     def _timed(self, work: Callable[[], T]) -> T:
         began = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import time
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -15,8 +16,8 @@ from starlette.responses import Response
 from glyphlab.errors import ImageError
 from glyphlab.recognition.formats import WRITERS
 from glyphlab.web import schemas
-from glyphlab.web.answers import Wish, answer_file, answer_strokes, glyph_of, page_value, read_page
-from glyphlab.web.asked import ExplainQuestion, asked, body_of, strokes_of
+from glyphlab.web.answers import Wish, answer_strokes, glyph_of, page_value, read_page
+from glyphlab.web.asked import AnswerForm, ExplainQuestion, asked, asked_with_file, body_of, form_of, strokes_of
 from glyphlab.web.refusals import Refusal, error_value, refusal_of
 from glyphlab.web.service import Service, TheLooker, TheService
 from glyphlab.web.strokes import render
@@ -40,19 +41,13 @@ CoverageField = Annotated[schemas.Coverage, Form()]
 TopField = Annotated[int, Form(ge=0, le=schemas.MOST_TOP)]
 
 
-@router.post("/predict", response_model=schemas.Answer)
-async def predict(
-    service: TheService,
-    file: Annotated[UploadFile, File(description="a picture of one character")],
-    model: ModelField = None,
-    only: OnlyField = None,
-    coverage: CoverageField = schemas.DEFAULT_COVERAGE,
-    top: TopField = schemas.DEFAULT_TOP,
-) -> Response:
+@router.post("/predict", response_model=schemas.Answer, openapi_extra=form_of(AnswerForm, "a picture of one character"))
+async def predict(service: TheService, request: Request) -> Response:
     """Which character a picture shows: PNG, JPEG, WebP, TIFF, BMP or GIF, of any size."""
-    content, wish = await file.read(), Wish(model, only, coverage, top)
-    work = partial(answer_file, service.shelf, content, wish, service.limits.glyph_pixels)
-    return JSONResponse(await service.glyphs.run(work))
+    service.glyphs.admit()  # before the body is looked at, so that too many requests cost as little as can be
+    form, content = await asked_with_file(request, AnswerForm)
+    answer = await service.answer(content, Wish(form.model, form.only, form.coverage, form.top))
+    return Response(answer, media_type="application/json")
 
 
 @router.post("/predict/strokes", response_model=schemas.StrokesAnswer)
@@ -144,8 +139,8 @@ async def explain(service: TheService, looker: TheLooker, request: Request) -> R
 
 async def _one_of_many(service: Service, content: bytes, wish: Wish) -> dict[str, Any]:
     try:
-        work = partial(answer_file, service.shelf, content, wish, service.limits.glyph_pixels)
-        return await service.glyphs.run(work)
+        answer: dict[str, Any] = json.loads(await service.answer(content, wish))
+        return answer
     except ImageError as error:
         refusal = refusal_of(error)
     except Refusal as error:

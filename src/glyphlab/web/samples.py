@@ -14,6 +14,7 @@ import json
 import re
 import secrets
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,15 +23,17 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from glyphlab.errors import GlyphlabError
-from glyphlab.files import make_folder, write_bytes, write_json, writing
+from glyphlab.files import make_folder, temporary_files, write_bytes, write_json, writing
 from glyphlab.imaging.picture import SUFFIXES
 from glyphlab.web.labels import clean_label, folder_name
 from glyphlab.web.refusals import Refusal
+from glyphlab.web.removed import Removed, Thing
 
 _LIST = "alphabet.json"
 _ID = re.compile(r"[0-9a-f]{32}")
 _MOST_CLASSES, _MOST_ALPHABETS = 500, 200
 _IN_MEMORY_BYTES = 16_000_000  # a larger archive goes to a temporary file
+_STALE_SECONDS = 3_600.0  # nobody writes one file for so long
 
 
 @dataclass
@@ -62,16 +65,18 @@ class Samples:
         self.folder, self._most = folder, most
         self._lock = threading.RLock()
         self._alphabets: dict[str, _Alphabet] = {}
+        self._removed = Removed(folder)
+        self._removed.clean()
+        _delete_halves(folder)
         self.refresh()
 
     def refresh(self) -> None:
         """Read the folders anew."""
-        found: dict[str, _Alphabet] = {}
-        for folder in _folders(self.folder):
-            alphabet = _read_alphabet(folder)
-            found.setdefault(alphabet.name, alphabet)
-        with self._lock:
-            self._alphabets = found
+        with self._lock:  # all the while: what is added meanwhile must not be missed
+            self._alphabets = {}
+            for folder in _folders(self.folder):
+                alphabet = _read_alphabet(folder)
+                self._alphabets.setdefault(alphabet.name, alphabet)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Drawings by alphabet and label, both in their order."""
@@ -125,6 +130,80 @@ class Samples:
             del one.files[id_]
             if not one.files and path.parent.is_dir() and not any(path.parent.iterdir()):
                 path.parent.rmdir()
+
+    def rename(self, name: str, new_name: str) -> str:
+        """Give an alphabet another name, and its folder; returns the name. Raises `Refusal`: 404, 409 where taken."""
+        with self._lock:
+            alphabet, wanted = self._alphabet(name), clean_label(new_name)
+            if not wanted:
+                raise GlyphlabError("the alphabet's new name is empty; give it one, such as Greek")
+            if wanted == alphabet.name:
+                return wanted
+            if wanted in self._alphabets:
+                raise Refusal(409, "taken", "there is an alphabet of that name already", "choose another name")
+            taken = [path.name for path in _folders(self.folder) if path != alphabet.folder]
+            folder = self.folder / folder_name(wanted, taken)
+            alphabet.name = wanted
+            self._write_list(alphabet)  # the name counts; should we be killed now, the folder keeps its old one
+            with writing(folder):
+                alphabet.folder.rename(folder)
+            self.refresh()
+            return wanted
+
+    def remove_alphabet(self, name: str) -> str:
+        """Lay an alphabet aside; returns the id under which `restore` brings it back. Raises `Refusal` (404)."""
+        with self._lock:
+            alphabet = self._alphabet(name)
+            self._write_list(alphabet)  # so that its name comes back with it
+            id_ = self._removed.lay_aside(alphabet.folder, Thing(alphabet.name))
+            self.refresh()
+            return id_
+
+    def remove_character(self, name: str, label: str) -> str:
+        """The same for one character of an alphabet, with its drawings."""
+        with self._lock:
+            alphabet, cleaned = self._alphabet(name), clean_label(label)
+            if cleaned not in alphabet.classes:
+                raise Refusal(404, "no_character", "the alphabet has no such character", "see /api/v1/samples")
+            place = list(alphabet.classes).index(cleaned)
+            one = alphabet.classes.pop(cleaned)
+            id_ = self._removed.lay_aside(alphabet.folder / one.folder, Thing(alphabet.name, cleaned, place))
+            self._write_list(alphabet)
+            return id_
+
+    def restore(self, id_: str) -> str:
+        """Bring back what was deleted; returns the alphabet's name. Raises `Refusal`: 404, or 409 where its place is
+        taken."""
+        with self._lock:
+            thing, folder = self._removed.find(id_)
+            if thing.label is None:
+                self._restore_alphabet(thing, folder)
+            else:
+                self._restore_character(self._alphabet(thing.alphabet), thing, folder)
+            self._removed.forget(id_)
+            self.refresh()
+            return thing.alphabet
+
+    def _restore_alphabet(self, thing: Thing, folder: Path | None) -> None:
+        if thing.alphabet in self._alphabets:
+            raise Refusal(409, "taken", "there is an alphabet of that name again", "rename that one first")
+        taken = [path.name for path in _folders(self.folder)]
+        if folder is not None:
+            with writing(folder):
+                folder.rename(self.folder / folder_name(thing.alphabet, taken))
+
+    def _restore_character(self, alphabet: _Alphabet, thing: Thing, folder: Path | None) -> None:
+        assert thing.label is not None
+        if thing.label in alphabet.classes:
+            raise Refusal(409, "taken", "the alphabet has that character again", "delete that one first")
+        own = folder_name(thing.label, [one.folder for one in alphabet.classes.values()])
+        if folder is not None:
+            with writing(folder):
+                folder.rename(alphabet.folder / own)
+        order = list(alphabet.classes.items())
+        order.insert(thing.place, (thing.label, _Class(thing.label, own)))
+        alphabet.classes = dict(order)
+        self._write_list(alphabet)
 
     def data_of(self, name: str) -> tuple[Path, dict[str, str]]:
         """An alphabet's folder, and the label behind each folder in it that holds drawings. Raises `Refusal` (404)."""
@@ -226,6 +305,14 @@ def _pictures(folder: Path) -> Iterator[tuple[str, Path]]:
         own = _ID.fullmatch(path.stem) and path.suffix == ".png"
         place = "/".join(path.parts[-3:]).encode("utf-8", "surrogateescape")
         yield (path.stem if own else hashlib.sha256(place).hexdigest()[:32]), path
+
+
+def _delete_halves(folder: Path) -> None:
+    """Delete what a service that was killed left half written."""
+    for place in (own for alphabet in _folders(folder) for own in (alphabet, *_folders(alphabet))):
+        for path in temporary_files(place):
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink(missing_ok=True)
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import IO, Annotated
+from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
@@ -13,6 +13,8 @@ from starlette.responses import Response
 from glyphlab.errors import ImageError
 from glyphlab.web import schemas
 from glyphlab.web.asked import SampleQuestion, asked, body_of, strokes_of
+from glyphlab.web.labels import clean_label
+from glyphlab.web.refusals import Refusal
 from glyphlab.web.service import Service, TheService, TheTeaching
 from glyphlab.web.strokes import render
 from glyphlab.web.uploads import for_keeping, from_data_url, png
@@ -20,7 +22,11 @@ from glyphlab.web.uploads import for_keeping, from_data_url, png
 router = APIRouter(tags=["teaching"])
 
 AlphabetQuery = Annotated[schemas.AlphabetName, Query()]
+LabelQuery = Annotated[schemas.Label, Query()]
 _CHUNK_BYTES = 256 * 1024
+_TAKEN: dict[int | str, dict[str, Any]] = {
+    409: {"model": schemas.Failure, "description": "The name is taken, or the alphabet is being taught."}
+}
 
 
 @router.get("/alphabets", response_model=schemas.Alphabets)
@@ -36,6 +42,44 @@ async def alphabets(service: TheService) -> schemas.Alphabets:
 async def name_characters(service: TheService, named: schemas.AlphabetNamed) -> schemas.Alphabet:
     """Begin an alphabet, or add characters to one, before anything is drawn."""
     name = await service.on_disk(partial(service.samples.name_characters, named.name, named.classes))
+    return _alphabet(service, name, service.samples.counts()[name])
+
+
+@router.patch("/alphabets", response_model=schemas.Alphabet, responses=_TAKEN)
+async def rename(service: TheService, alphabet: AlphabetQuery, renamed: schemas.AlphabetRenamed) -> schemas.Alphabet:
+    """Give an alphabet another name. Its models and teachings stay with it."""
+    alphabet = _at_rest(service, alphabet)
+    name = await service.on_disk(partial(service.samples.rename, alphabet, renamed.name))
+    if service.teaching is not None:
+        service.teaching.rename(alphabet, name)
+    return _alphabet(service, name, service.samples.counts()[name])
+
+
+@router.delete("/alphabets", response_model=schemas.RemovedThing, responses=_TAKEN)
+async def remove_alphabet(service: TheService, alphabet: AlphabetQuery) -> schemas.RemovedThing:
+    """Delete an alphabet with its drawings. Models that were taught stay."""
+    alphabet = _at_rest(service, alphabet)
+    id_ = await service.on_disk(partial(service.samples.remove_alphabet, alphabet))
+    if service.teaching is not None:  # a new alphabet of that name begins without the teachings of this one
+        service.teaching.rename(alphabet, _name_removed(alphabet, id_))
+    return schemas.RemovedThing(removed=id_)
+
+
+@router.delete("/alphabets/characters", response_model=schemas.RemovedThing, responses=_TAKEN)
+async def remove_character(service: TheService, alphabet: AlphabetQuery, label: LabelQuery) -> schemas.RemovedThing:
+    """Delete a character of an alphabet, with its drawings."""
+    alphabet = _at_rest(service, alphabet)
+    return schemas.RemovedThing(
+        removed=await service.on_disk(partial(service.samples.remove_character, alphabet, label))
+    )
+
+
+@router.post("/alphabets/restored", status_code=201, response_model=schemas.Alphabet, responses=_TAKEN)
+async def restore(service: TheService, thing: schemas.RemovedThing) -> schemas.Alphabet:
+    """Bring back an alphabet or a character that was deleted."""
+    name = await service.on_disk(partial(service.samples.restore, thing.removed))
+    if service.teaching is not None:
+        service.teaching.rename(_name_removed(name, thing.removed), name)
     return _alphabet(service, name, service.samples.counts()[name])
 
 
@@ -116,6 +160,19 @@ async def teach_state(teaching: TheTeaching, job: str) -> schemas.TeachState:
 async def cancel(teaching: TheTeaching, job: str) -> schemas.TeachState:
     """Stop a teaching."""
     return teaching.cancel(job)
+
+
+def _at_rest(service: Service, alphabet: str) -> str:
+    """The alphabet's name. Raises `Refusal` (409) while it is taught, since that reads the drawings where they lie."""
+    name = clean_label(alphabet)
+    if service.teaching is not None and service.teaching.is_busy_with(name):
+        raise Refusal(409, "being_taught", "the alphabet is being taught", "wait until that is over, or stop it")
+    return name
+
+
+def _name_removed(alphabet: str, id_: str) -> str:
+    """Under which the teachings of a deleted alphabet are remembered; no alphabet can have such a name."""
+    return f"{alphabet}\n{id_}"
 
 
 def _alphabet(service: Service, name: str, counts: dict[str, int]) -> schemas.Alphabet:

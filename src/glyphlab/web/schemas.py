@@ -279,6 +279,18 @@ class Alphabets(BaseModel):
     alphabets: list[Alphabet]
 
 
+class AlphabetRenamed(Request):
+    """Another name for an alphabet."""
+
+    name: AlphabetName
+
+
+class RemovedThing(Request):
+    """What was deleted, by an id under which it can be brought back for 30 days."""
+
+    removed: Annotated[str, Field(min_length=1, max_length=64)]
+
+
 class TeachOrder(Request):
     """Teach an alphabet. base: the model to begin with. add: its own characters stay beside the new ones."""
 

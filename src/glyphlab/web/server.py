@@ -8,12 +8,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from glyphlab.errors import GlyphlabError
+from glyphlab.process import keep_freed_memory
 from glyphlab.web.connection import impatient_protocol
-from glyphlab.web.limits import Limits
+from glyphlab.web.limits import KEPT_BYTES, Limits
 from glyphlab.web.watch import logging_settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from glyphlab.web.service import Service
 
 _KEEP_ALIVE_SECONDS = 20
 _BACKLOG = 512
@@ -22,7 +25,9 @@ _BACKLOG = 512
 def bind(host: str, port: int) -> socket.socket:
     """A socket that is bound, so that a port in use is said before anything is loaded. Raises `GlyphlabError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends at once (TCP_NODELAY) only where a socket says that it is TCP; else the second part of each answer
+    # waits for the client's delayed acknowledgement of the first, 40 ms.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
@@ -41,6 +46,9 @@ def run(app: FastAPI, bound: socket.socket, limits: Limits, *, log: bool, on_sta
     """
     import uvicorn
 
+    keep_freed_memory(KEPT_BYTES)
+    service: Service = app.state.service
+    service.employ(limits.glyph_threads)
     config = uvicorn.Config(
         app,
         http=impatient_protocol(limits.header_seconds),

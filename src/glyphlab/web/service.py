@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from glyphlab.web.answers import Wish, answer_file, as_json
 from glyphlab.web.limits import Limits
 from glyphlab.web.metrics import Metrics
 from glyphlab.web.pool import Lane, T
+from glyphlab.web.processes import Processes
 from glyphlab.web.refusals import Refusal
 from glyphlab.web.samples import Samples
 from glyphlab.web.schemas import TeachState
@@ -41,6 +43,7 @@ class Service:
     teaching: Teaching | None = None
     looker: Looker | None = None
     metrics: Metrics = field(default_factory=Metrics)
+    _processes: Processes | None = None
 
     def __post_init__(self) -> None:
         limits = self.limits
@@ -51,6 +54,7 @@ class Service:
             "glyphlab_models_loaded": lambda: self.shelf.loaded,
             "glyphlab_glyph_work": lambda: self.glyphs.inside,
             "glyphlab_page_work": lambda: self.pages.inside,
+            "glyphlab_answering_processes": lambda: self._processes.running if self._processes is not None else 0,
         }
         self.metrics.gauges |= gauges
 
@@ -74,8 +78,20 @@ class Service:
             await self.teaching.stop()
         if self.looker is not None:
             await self.looker.close()
+        if self._processes is not None:
+            await self._processes.close()
         for lane in (self.glyphs, self.pages, self.disk):
             lane.close()
+
+    def employ(self, processes: int) -> None:
+        """Let so many processes answer for pictures where several people ask at once; before the start."""
+        self._processes = Processes(self.shelf.command(self.limits.glyph_pixels), processes)
+
+    async def answer(self, content: bytes, wish: Wish) -> bytes:
+        """The answer for a picture of one character, as JSON. Raises `Refusal`, `ImageError`, `ModelError`."""
+        if self._processes is not None and (self._processes.running or self.glyphs.inside) and self._processes.wake():
+            return await self.glyphs.wait_for(self._processes.ask(asdict(wish), content))
+        return await self.glyphs.run(lambda: as_json(answer_file(self.shelf, content, wish, self.limits.glyph_pixels)))
 
     async def on_disk(self, work: Callable[[], T]) -> T:
         """Do something with files, in a thread."""

@@ -15,6 +15,7 @@ from typing import Literal
 from glyphlab.errors import ModelError, did_you_mean
 from glyphlab.recognition.modelfile import DEFAULT_MODEL, MODEL_NAME, ModelInfo, find_model, shipped_models
 from glyphlab.recognition.recognizer import Recognizer
+from glyphlab.web.processes import command_of
 from glyphlab.web.refusals import Refusal
 
 Kind = Literal["shipped", "run", "taught"]
@@ -41,9 +42,12 @@ class Shelf:
     """
 
     def __init__(self, defaults: Sequence[str | Path], runs_dir: Path, taught_dir: Path) -> None:
+        self._defaults, self._runs_dir, self._taught_dir = list(defaults), runs_dir, taught_dir
         self._shipped = {name: find_model(name) for name in shipped_models()}
         self._folders: tuple[tuple[Kind, Path], ...] = (("run", runs_dir), ("taught", taught_dir))
         self._named = {_id_of_default(default): find_model(default) for default in defaults}
+        self._fixed: dict[str, tuple[Kind, Path]] = {name: ("run", path) for name, path in self._named.items()}
+        self._fixed |= {name: ("shipped", path) for name, path in self._shipped.items()}
         self._infos: dict[tuple[Path, int, int], ModelInfo] = {}
         self._loaded: OrderedDict[tuple[str, int], Recognizer] = OrderedDict()
         self._lock = threading.RLock()
@@ -54,6 +58,10 @@ class Shelf:
         """How many models are in memory, ready to answer."""
         return len(self._loaded)
 
+    def command(self, most_pixels: int) -> list[str]:
+        """How a process is started that answers by the models of this shelf; see `processes.command_of`."""
+        return command_of(self._defaults, self._runs_dir, self._taught_dir, most_pixels)
+
     def offers(self) -> list[Offer]:
         """Every model of now, shipped ones first. A file that cannot be used is passed over."""
         return [offer for offer in map(self._offer, *zip(*self._files(), strict=True)) if offer is not None]
@@ -61,7 +69,8 @@ class Shelf:
     def find(self, wanted: str | None) -> Offer:
         """The model of an id; None: the default one. Raises `Refusal` (404)."""
         name = wanted or self.default
-        for id_, kind, path in self._files():
+        fixed = [(name, *self._fixed[name])] if name in self._fixed else []  # found without a look at the folders
+        for id_, kind, path in fixed or self._files():
             if id_ == name and (offer := self._offer(id_, kind, path)) is not None:
                 return offer
         hint = did_you_mean(name, [id_ for id_, _, _ in self._files()])
@@ -87,8 +96,7 @@ class Shelf:
 
     def _files(self) -> list[tuple[str, Kind, Path]]:
         """Ids with their files, without looking into them."""
-        found: list[tuple[str, Kind, Path]] = [(name, "shipped", path) for name, path in self._shipped.items()]
-        found += [(id_, "run", path) for id_, path in self._named.items() if id_ not in self._shipped]
+        found = [(id_, *file) for id_, file in sorted(self._fixed.items(), key=lambda entry: entry[1][0] == "run")]
         taken = {path.resolve() for _, _, path in found}
         for kind, folder in self._folders:
             for path in _models_in(folder):

@@ -106,6 +106,18 @@ class Teaching:
         models = (state.model for state in reversed(self._jobs.values()) if state.alphabet == alphabet)
         return next((model for model in models if model is not None), None)
 
+    def is_busy_with(self, alphabet: str) -> bool:
+        """Whether a teaching of an alphabet waits or runs."""
+        return any(
+            state.alphabet == alphabet and state.state in ("waiting", "running") for state in self._jobs.values()
+        )
+
+    def rename(self, alphabet: str, name: str) -> None:
+        """An alphabet has another name now: its jobs, none of which runs, go with it."""
+        for job, state in list(self._jobs.items()):
+            if state.alphabet == alphabet != name:
+                self._finish(job, alphabet=name)
+
     async def _work(self) -> None:
         """One job after the other."""
         while True:

@@ -18,6 +18,7 @@ from glyphlab.evaluation.labels.search import LabelSearch
 from glyphlab.evaluation.serving.lines import Refused
 from glyphlab.evaluation.serving.look import Desk
 from glyphlab.recognition.modelfile import find_model
+from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.run import Run
 from glyphlab.training.train import train
 
@@ -121,14 +122,54 @@ def test_the_worker_answers_line_by_line_and_ends_with_its_input(run: Run) -> No
         {"ask": "runs", "with": {}},
     ]
     command = [sys.executable, "-m", "glyphlab.evaluation.serving.look", "--runs-dir", str(run.folder.parent)]
-    text = "".join(json.dumps(question) + "\n" for question in questions)
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=60)
-    first, second, third, fourth = (json.loads(line) for line in done.stdout.splitlines())
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdin is not None and worker.stdout is not None
+        worker.stdin.write("".join(json.dumps(question) + "\n" for question in questions))
+        worker.stdin.flush()
+        first, second, third, fourth = (json.loads(worker.stdout.readline()) for _ in questions)
+        worker.stdin.close()
+        assert worker.wait(60) == 0
     assert first == fourth
     assert first["answer"]["runs"][0]["name"] == run.name
     assert (second["error"]["status"], second["error"]["code"]) == (404, "no_run")
     assert (third["error"]["status"], third["error"]["code"]) == (500, "bug")
     assert "TypeError" in third["error"]["traceback"]
+
+
+def test_a_worker_at_work_ends_soon_after_its_input() -> None:
+    """As when the service was killed: nobody waits for the answer any more."""
+    code = (
+        "import time; from glyphlab.evaluation.serving.lines import converse;"
+        "converse({'sleep': lambda facts, tell: tell(0.5, 'asleep') or time.sleep(600)}, farewell_seconds=0.1)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdin is not None and worker.stdout is not None
+        worker.stdin.write(b'{"ask": "sleep", "with": {}}\n')
+        worker.stdin.flush()
+        assert json.loads(worker.stdout.readline())["message"] == "asleep"
+        worker.stdin.close()
+        assert worker.wait(30) == 1
+
+
+def test_an_explanation_shows_the_probability_of_the_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calibrated, that is, as the model file gives it."""
+    from glyphlab.evaluation.inspect import saliency_pictures
+
+    shown: list[float] = []
+    draw = saliency_pictures.draw_saliency
+
+    def spy(explained: Any, *rest: Any) -> None:
+        shown.extend(one.prob for one in explained)
+        draw(explained, *rest)
+
+    monkeypatch.setattr(saliency_pictures, "draw_saliency", spy)
+    glyph = np.zeros((28, 28), dtype=np.uint8)
+    glyph[4:24, 12:16] = glyph[4:8, 6:20] = 255
+    path = str(find_model("digits"))
+    desk.explain(path, "digits", base64.b64encode(glyph.tobytes()).decode("ascii"), [28, 28], "saliency")
+    expected = np.sort(Recognizer.load(path, threads=1).predict_glyphs(glyph[None])[0])[:-3:-1]
+    assert shown == pytest.approx(expected, abs=1e-6)
+    assert Recognizer.load(path, threads=1).info.temperature != 1.0  # else this would show nothing
 
 
 def test_a_list_of_runs_loads_no_torch(run: Run) -> None:

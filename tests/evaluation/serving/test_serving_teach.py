@@ -30,11 +30,7 @@ def drawings(tmp_path: Path) -> Path:
     return tmp_path / "Marks"
 
 
-def test_drawings_are_taught_and_the_model_answers_with_labels(
-    drawings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # It watches the input, which is pytest's here.
-    monkeypatch.setattr("glyphlab.evaluation.serving.teach._end_with_input", lambda: None)
+def test_drawings_are_taught_and_the_model_answers_with_labels(drawings: Path, tmp_path: Path) -> None:
     told: list[tuple[float, str]] = []
     facts = {
         "data": str(drawings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import signal
@@ -27,6 +28,12 @@ FLAGS = [
 STROKES: dict[str, list[list[list[list[float]]]]] = json.loads(
     (Path(__file__).parent / "strokes.json").read_text(encoding="utf-8")
 )
+_FAST = [
+    "--set=network.name=linear", "--set=training.batch_size=20", "--set=engine.device=cpu",
+    "--set=engine.precision=float32", "--set=engine.channels_last=false", "--set=engine.compile=false",
+    "--set=engine.threads=1", "--quiet",
+]  # fmt: skip
+_SUSPICIOUS = 6
 _STEPS = 3  # pointer moves between two points
 _START_SECONDS = 60
 
@@ -78,6 +85,33 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
             return said.partition("Glyphlab is at ")[2].split()[0]
         time.sleep(0.05)
     raise AssertionError(f"the service did not start: {log.read_text(encoding='utf-8')}")
+
+
+@pytest.fixture(scope="session")
+def trained_runs(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two small runs on the bars; the labels of the first were searched. Not to be written to."""
+    pytest.importorskip("torch", reason="runs are trained with torch: pip install glyphlab[train]")
+    from glyphlab.cli.main import main
+    from glyphlab.data.sources import load_dataset
+
+    folder = tmp_path_factory.mktemp("trained")
+    for epochs in (1, 2):
+        arguments = ["train", str(picture_folder), f"--set=training.epochs={epochs}", *_FAST]
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, "--runs-dir", str(folder)])
+        assert ended.value.code == 0
+    (first, _) = sorted(path.parent for path in folder.glob("*/run.json"))
+    glyphs = load_dataset(picture_folder)
+    names = glyphs.class_names
+    (first / "labels").mkdir()
+    with (first / "labels" / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["rank", "id", "index", "given", "suggested", "self_confidence", "normalized_margin", "issue"])
+        for place in range(_SUSPICIOUS):
+            target = int(glyphs.targets[place])
+            given, suggested = names[target], names[(target + 1) % len(names)]
+            rows.writerow([place + 1, glyphs.id_of(place), place, given, suggested, 0.01 * (place + 1), 0.1, "yes"])
+    return folder
 
 
 class Visitor:

@@ -56,6 +56,53 @@ def test_ten_digits_are_recognised_while_they_are_drawn(drawing: Any) -> None:
     assert page.locator(".history-tile").count() == 10
 
 
+def test_one_question_at_a_time_and_the_newest_wins(visitor: Any) -> None:
+    page = visitor.go("draw")
+    held: list[Any] = []
+    page.route("**/predict/strokes", lambda route: held.append(route))
+    (first, *others), *_ = visitor.path_of("7")
+    page.mouse.move(*first)
+    page.mouse.down()
+    page.mouse.move(first[0] + 10, first[1])
+    visitor.until(lambda: len(held) == 1)
+    for point in others:  # many points while the answer is awaited
+        page.mouse.move(*point, steps=12)
+    page.wait_for_timeout(100)
+    assert len(held) == 1
+    held[0].continue_()
+    visitor.until(lambda: len(held) == 2)  # one more, about everything that was drawn meanwhile
+    (stroke,) = json.loads(held[1].request.post_data)["strokes"]
+    box = page.locator(".pad").bounding_box()
+    x, y = others[-1]
+    assert stroke["points"][-1][:2] == pytest.approx([x - box["x"], y - box["y"]], abs=2)
+    held[1].continue_()
+    page.wait_for_timeout(100)
+    assert len(held) == 2  # nothing new was drawn, nothing is asked
+    page.unroute("**/predict/strokes")
+    page.mouse.up()
+    visitor.expect_answer("7")
+
+
+def test_a_point_is_asked_about_at_once(visitor: Any) -> None:
+    """In the very task that handles the pointer: no timer and no frame is waited for."""
+    page = visitor.go("draw")
+    asked = page.locator(".pad").evaluate(
+        """canvas => {
+          const ask = window.fetch;
+          let asked = 0;
+          window.fetch = (...request) => { asked += 1; return ask(...request); };
+          canvas.setPointerCapture = () => {};
+          const box = canvas.getBoundingClientRect();
+          const mouse = { pointerId: 5, pointerType: "mouse", buttons: 1, bubbles: true, clientY: box.top + 60 };
+          for (const [type, x] of [["pointerdown", 40], ["pointermove", 90]])
+            canvas.dispatchEvent(new PointerEvent(type, { ...mouse, clientX: box.left + x }));
+          window.fetch = ask;
+          return asked;
+        }"""
+    )
+    assert asked == 1
+
+
 def test_undo_redo_clear_and_the_keys(drawing: Any) -> None:
     page = drawing.page
     drawing.draw("4")

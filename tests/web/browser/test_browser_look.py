@@ -2,55 +2,36 @@
 
 from __future__ import annotations
 
+import base64
 import csv
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 pytest.importorskip("torch", reason="runs are trained with torch: pip install glyphlab[train]")
 expect = playwright.expect
 
-FAST = [
-    "--set=network.name=linear", "--set=training.batch_size=20", "--set=engine.device=cpu",
-    "--set=engine.precision=float32", "--set=engine.channels_last=false", "--set=engine.compile=false",
-    "--set=engine.threads=1", "--quiet",
-]  # fmt: skip
-SUSPICIOUS = 6
+SUSPICIOUS = 6  # as in `trained_runs`
 
 
 @pytest.fixture(scope="module")
-def runs_dir(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two small runs on the bars; the labels of the first were searched."""
-    from glyphlab.cli.main import main
-    from glyphlab.data.sources import load_dataset
-
-    folder = tmp_path_factory.mktemp("runs")
-    for epochs in (1, 2):
-        arguments = ["train", str(picture_folder), f"--set=training.epochs={epochs}", *FAST, "--runs-dir", str(folder)]
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        assert ended.value.code == 0
-    (first, _) = sorted(path.parent for path in folder.glob("*/run.json"))
-    glyphs = load_dataset(picture_folder)
-    names = glyphs.class_names
-    (first / "labels").mkdir()
-    with (first / "labels" / "labels.csv").open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["rank", "id", "index", "given", "suggested", "self_confidence", "normalized_margin", "issue"])
-        for place in range(SUSPICIOUS):
-            target = int(glyphs.targets[place])
-            given, suggested = names[target], names[(target + 1) % len(names)]
-            rows.writerow([place + 1, glyphs.id_of(place), place, given, suggested, 0.01 * (place + 1), 0.1, "yes"])
+def runs_dir(trained_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home") / "runs"
+    shutil.copytree(trained_runs, folder)
     return folder
 
 
 @pytest.fixture
 def corrections(runs_dir: Path) -> Iterator[Path]:
     """Where decisions are saved; every test begins without any."""
-    (path,) = (labels.parent / "corrections.csv" for labels in runs_dir.glob("*/labels/labels.csv"))
+    (path,) = (labels.parent / "corrections.csv" for labels in runs_dir.glob("bars-*/labels/labels.csv"))
     path.unlink(missing_ok=True)
     yield path
 
@@ -107,6 +88,31 @@ def test_another_label_is_given_by_keyboard(review: Any, corrections: Path) -> N
     page.keyboard.press("Enter")
     expect(page.locator(".review-top p")).to_have_text(f"2 of {SUSPICIOUS}, 1 decided")
     assert saved(corrections) == [("relabel", "c")]
+
+
+@pytest.mark.parametrize("light", ["light", "dark"])
+def test_pictures_in_colour_are_shown_as_they_are(visit: Callable[..., Any], runs_dir: Path, light: str) -> None:
+    """Grey ones are writing and follow the page's light; a red one must never look blue."""
+    (labels,) = runs_dir.glob("bars-*/labels")
+    red = np.zeros((8, 8, 3), dtype=np.uint8)
+    red[..., 2] = 255  # OpenCV's order
+    page = visit(color_scheme=light).go("look")
+    for image, inverted in ((red, False), (red[..., 0], light == "light")):
+        png = base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode("ascii")
+        row = {"id": "x", "index": 0, "given": "a", "suggested": "b", "self_confidence": 0.1, "decision": None}
+        answer = {"run": labels.parent.name, "split": "train", "class_names": ["a", "b"], "total": 1, "decided": 0}
+        answer |= {"offset": 0, "labels": [row | {"png": f"data:image/png;base64,{png}"}]}
+        page.unroute_all()
+        page.route("**/labels?*", partial(_fulfilled, answer))
+        page.goto(page.url.partition("#")[0] + f"#look/labels/{labels.parent.name}/train")
+        page.reload()
+        shown = page.locator(".review-image[src]")
+        shown.wait_for()
+        assert shown.evaluate("node => getComputedStyle(node).filter !== 'none'") == inverted
+
+
+def _fulfilled(answer: dict[str, Any], route: Any) -> None:
+    route.fulfill(json=answer)
 
 
 def test_two_runs_are_compared(visitor: Any) -> None:

@@ -21,10 +21,10 @@ def teaching(visitor: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A visitor who has begun an alphabet with a name of its own."""
     page = visitor.go("teach")
     page.locator(".alphabet:visible, .alphabet-form:visible").first.wait_for()
-    if page.get_by_label("Alphabet").is_visible():
-        page.get_by_label("Alphabet").select_option("")
+    if page.get_by_label("Alphabet", exact=True).is_visible():
+        page.get_by_label("Alphabet", exact=True).select_option("")
     visitor.alphabet = request.node.name[5:40]
-    page.get_by_label("Name").fill(visitor.alphabet)
+    page.get_by_role("textbox", name="Name").fill(visitor.alphabet)
     page.get_by_role("textbox", name="Characters").fill(" ".join(LETTERS))
     page.get_by_role("button", name="Begin").click()
     expect(page.locator(".sheet-row")).to_have_count(len(LETTERS))
@@ -52,7 +52,7 @@ def test_the_sheet_tells_what_is_wanting(teaching: Any) -> None:
     expect(page.locator(".sheet-row").nth(1)).to_have_attribute("data-state", "enough")
     expect(page.locator(".teach-hint")).to_contain_text("α and ω")
     page.reload()  # one may go on later
-    expect(page.get_by_label("Alphabet")).to_have_value(teaching.alphabet)
+    expect(page.get_by_label("Alphabet", exact=True)).to_have_value(teaching.alphabet)
     expect(page.locator(".sheet-row").nth(1).locator(".sample")).to_have_count(3)
 
 
@@ -65,6 +65,39 @@ def test_a_drawing_is_deleted_and_brought_back(teaching: Any) -> None:
     expect(page.locator(".sample")).to_have_count(2)
     counts = teaching.api(f"samples?alphabet={teaching.alphabet}")["classes"]
     assert [one["count"] for one in counts] == [2, 0, 0]
+
+
+def test_an_alphabet_is_renamed_deleted_and_brought_back(teaching: Any) -> None:
+    page, name = teaching.page, teaching.alphabet
+    draw_some(teaching, "α", 1)
+    page.get_by_role("button", name="Rename this alphabet").click()
+    page.locator("dialog").get_by_label("Name").fill("Hellenic")
+    page.keyboard.press("Enter")
+    chosen = page.get_by_label("Alphabet", exact=True)
+    expect(chosen).to_have_value("Hellenic")
+    expect(page.locator(".sample")).to_have_count(1)
+    page.get_by_role("button", name="Delete this alphabet").click()
+    page.locator("dialog").get_by_role("button", name="Cancel").click()
+    expect(chosen).to_have_value("Hellenic")
+    page.get_by_role("button", name="Delete this alphabet").click()
+    expect(page.locator("dialog")).to_contain_text("1 drawing goes with it")
+    page.locator("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator(".toast")).to_contain_text("“Hellenic” is deleted")
+    assert {one["name"] for one in teaching.api("alphabets")["alphabets"]}.isdisjoint({"Hellenic", name})
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(chosen).to_have_value("Hellenic")
+    expect(page.locator(".sample")).to_have_count(1)
+
+
+def test_a_character_that_is_not_wanted_goes_and_comes_back(teaching: Any) -> None:
+    page = teaching.page
+    draw_some(teaching, "γ", 2)
+    page.get_by_role("button", name="Delete γ with its drawings").click()
+    expect(page.locator(".sheet-row")).to_have_count(2)
+    expect(page.locator(".teach-hint")).not_to_contain_text("γ")
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(page.locator(".sheet-row")).to_have_count(3)
+    expect(page.locator(".sheet-row").nth(1).locator(".sample")).to_have_count(2)
 
 
 def test_pictures_are_added_and_more_characters(teaching: Any, tmp_path: Path) -> None:

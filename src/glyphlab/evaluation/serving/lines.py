@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any, TextIO
 
 from glyphlab.errors import GlyphlabError, RunError
@@ -14,6 +17,8 @@ from glyphlab.errors import GlyphlabError, RunError
 Value = dict[str, Any]
 Tell = Callable[[float, str], None]
 Answer = Callable[[Value, Tell], Value]
+
+FAREWELL_SECONDS = 2.0  # for an answer that is being made when nobody is there any more to hear it
 
 
 class Refused(Exception):  # noqa: N818 - an answer, as `web.refusals.Refusal` is
@@ -24,14 +29,26 @@ class Refused(Exception):  # noqa: N818 - an answer, as `web.refusals.Refusal` i
         self.value = {"status": status, "code": code, "message": message, "cure": cure}
 
 
-def converse(answers: dict[str, Answer]) -> None:
+def converse(answers: dict[str, Answer], farewell_seconds: float = FAREWELL_SECONDS) -> None:
     """Answer questions until the input ends. answers: a function for each kind of question.
 
+    The input ends when the service does, however that comes about; an answer that is then still being made is given
+    up after `farewell_seconds`, so that no process is left behind. What is written is whole or not there at all.
     Standard output belongs to the conversation: whatever else is printed goes to standard error.
     """
+    lines: SimpleQueue[str | None] = SimpleQueue()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        lines.put(None)
+        time.sleep(farewell_seconds)
+        os._exit(1)
+
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as out:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        for line in sys.stdin:
+        threading.Thread(target=listen, daemon=True).start()
+        while (line := lines.get()) is not None:
             question = json.loads(line)
             _say(out, _answered(answers, question, lambda share, message: _tell(out, share, message)))
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from glyphlab.evaluation.labels.corrections import Correction
     from glyphlab.evaluation.labels.search import Suspicion
     from glyphlab.networks.classifier import Classifier
+    from glyphlab.recognition.recognizer import Recognizer
 
 _SPLITS: tuple[Split, ...] = ("train", "test")
 _LABEL_FOLDERS = {"train": "labels", "test": "labels-test"}
@@ -164,11 +165,14 @@ class Desk:
         import numpy as np
 
         image = np.frombuffer(base64.b64decode(glyph), dtype=np.uint8).reshape(shape).copy()
-        classifier = _classifier(model, Path(model).stat().st_mtime_ns)
+        classifier, recognizer = _network(model, Path(model).stat().st_mtime_ns)
+        # The file's own, calibrated: the figures that the answer beside the picture shows.
+        probs = recognizer.predict_glyphs(image[None])[0]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "picture.png"
             draw = _draw_maps if what == "maps" else _draw_saliency
-            character = draw(classifier, image, path, title)
+            draw(classifier, image, probs, path, title)
+            character = recognizer.class_names[int(probs.argmax())]
             return {"character": character, "images": [{"title": what, "png": _data_url(path.read_bytes())}]}
 
     def _folder(self, name: str) -> Path:
@@ -230,11 +234,12 @@ def _glyphs(folder: str, split: Split, data_dir: Path | None) -> GlyphSet:
 
 
 @lru_cache(maxsize=4)
-def _classifier(path: str, mtime_ns: int) -> Classifier:
-    """The network in a model file of that time."""
+def _network(path: str, mtime_ns: int) -> tuple[Classifier, Recognizer]:
+    """The network in a model file of that time, and the file as people use it."""
     from glyphlab.evaluation.transfer.from_onnx import classifier_from_onnx
+    from glyphlab.recognition.recognizer import Recognizer
 
-    return classifier_from_onnx(Path(path))[0]
+    return classifier_from_onnx(Path(path))[0], Recognizer.load(path, threads=1)
 
 
 def _comparison_pictures(comparison: Comparison) -> list[dict[str, str]]:
@@ -253,25 +258,25 @@ def _comparison_pictures(comparison: Comparison) -> list[dict[str, str]]:
     return pictures
 
 
-def _draw_maps(classifier: Classifier, image: NDArray[np.uint8], path: Path, title: str) -> str:
+def _draw_maps(
+    classifier: Classifier, image: NDArray[np.uint8], probs: NDArray[np.float32], path: Path, title: str
+) -> None:
     from glyphlab.evaluation.inspect.depth import draw_depth, maps_through_depth
-    from glyphlab.evaluation.inspect.subject import Subject
 
     draw_depth(image, maps_through_depth(classifier, image), path, title)
-    return classifier.spec.class_names[int(Subject(title, classifier).probs(image).argmax())]
 
 
-def _draw_saliency(classifier: Classifier, image: NDArray[np.uint8], path: Path, title: str) -> str:
-    """Why the likeliest class, and why the next."""
+def _draw_saliency(
+    classifier: Classifier, image: NDArray[np.uint8], probs: NDArray[np.float32], path: Path, title: str
+) -> None:
+    """Why the likeliest class, and why the next. probs: float32 [K]."""
     import numpy as np
 
     from glyphlab.evaluation.inspect.layers import layer_names
     from glyphlab.evaluation.inspect.saliency import grad_cam, integrated_gradients, occlusion
     from glyphlab.evaluation.inspect.saliency_pictures import Explained, draw_saliency
-    from glyphlab.evaluation.inspect.subject import Subject
 
-    probs, names = Subject(title, classifier).probs(image), classifier.spec.class_names
-    layers = layer_names(classifier)
+    names, layers = classifier.spec.class_names, layer_names(classifier)
     explained = [
         Explained(
             image=image,
@@ -286,7 +291,6 @@ def _draw_saliency(classifier: Classifier, image: NDArray[np.uint8], path: Path,
         for target in np.argsort(-probs, kind="stable")[:_CLASSES_EXPLAINED].tolist()
     ]
     draw_saliency(explained, path, title, layers[-1] if layers else None)
-    return names[int(probs.argmax())]
 
 
 def _png(image: NDArray[np.uint8]) -> bytes:

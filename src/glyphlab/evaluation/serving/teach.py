@@ -6,8 +6,6 @@ It ends at once when its input is closed, so that none outlives a service that w
 from __future__ import annotations
 
 import os
-import sys
-import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +35,7 @@ class _Bar:
         self._to(_PREPARED * done / total, f"preparing pictures, {done} of {total}")
 
     def on_fold(self, way: Way, done: int, total: int) -> None:
-        """A fold was judged. The folds are gone over several times, with other settings."""
+        """A fold was judged."""
         share = _PREPARED + (_TRIED - _PREPARED) * done / total
         self._to(
             share, "learning, and trying what was learned on the others' drawings" if done < total else "finishing"
@@ -50,7 +48,6 @@ class _Bar:
 
 def teach(facts: Value, tell: Tell) -> Value:
     """A commission (`glyphlab.web.seams.Commission`) -> the model's path, and how good it is."""
-    threading.Thread(target=_end_with_input, daemon=True).start()
     tell(0.0, "starting")
     from glyphlab.evaluation.transfer.transfer import transfer
 
@@ -98,17 +95,14 @@ def _name_classes(model: Path, labels: dict[str, str]) -> None:
         set_description(temporary, replace(info, class_names=names))
 
 
-def _end_with_input() -> None:
-    """The service is gone, or wants no more of it."""
-    sys.stdin.read()
-    os._exit(1)
-
-
 def main() -> None:
     """Answer the one question."""
+    # Threads that wait for each other shall sleep, for the service needs the processors as well. Read by libgomp, which
+    # comes with torch, when it is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    converse({"teach": teach})
+    converse({"teach": teach}, farewell_seconds=0.0)
 
 
 if __name__ == "__main__":

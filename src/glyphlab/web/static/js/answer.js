@@ -1,6 +1,6 @@
 // What the network answers, in large and in bars, and how sure it is in plain words.
 import { h } from "./dom.js";
-import { imageAddress } from "./files.js";
+import { showGlyph } from "./files.js";
 import { texts } from "./texts.js";
 
 const BARS = 5;
@@ -19,6 +19,7 @@ export class AnswerPanel {
   #glyph = h("img", { class: "glyph", width: 112, height: 112, alt: "" });
   #sees = h("figure", { class: "sees" }, this.#glyph, h("figcaption", { class: "small muted" }, texts.answer.sees));
   #time = h("span", { class: "small muted number answer-time" });
+  #blank = h("p", { class: "answer-blank small muted" }, texts.answer.blankHint);
   element = h(
     "section",
     { class: "card answer", "aria-label": texts.answer.title },
@@ -26,6 +27,7 @@ export class AnswerPanel {
     h("div", { class: "answer-detail" }, this.#list, this.#line),
     this.#sees,
     this.#time,
+    this.#blank,
   );
 
   showBlank() {
@@ -49,7 +51,7 @@ export class AnswerPanel {
     this.#words.textContent = sentence;
     this.#showLine(line);
     if (!line) ranked(answer).forEach((one, place) => this.#bars[place].show(one, answer.set.includes(one?.character)));
-    this.#glyph.src = imageAddress(answer.glyph);
+    showGlyph(this.#glyph, answer.glyph);
     this.#glyph.alt = texts.answer.seesAlt(answer.character);
     this.#time.textContent = texts.answer.time(answer.milliseconds);
     return sentence;

@@ -5,9 +5,13 @@ const BASE = new URL("api/v1/", document.baseURI);
 /** What the service says is wrong, in its own words: what happened, and what to do about it. */
 export class ApiError extends Error {
   constructor(status, { code = "unknown", message = "", cure = "" } = {}, retryAfterSeconds = 0) {
-    super([message, cure].filter(Boolean).join(" "));
+    super([message, cure].filter(Boolean).map(sentence).join(" "));
     Object.assign(this, { status, code, cure, retryAfterSeconds });
   }
+}
+
+function sentence(text) {
+  return text[0].toUpperCase() + text.slice(1) + (/[.!?:]$/.test(text) ? "" : ".");
 }
 
 export function address(path, query = {}) {
@@ -36,8 +40,13 @@ export function postForm(path, fields, { signal } = {}) {
   return send(address(path), { method: "POST", body: form, signal });
 }
 
-export function remove(path) {
-  return send(address(path), { method: "DELETE" });
+export function patch(path, value, query) {
+  const headers = { "Content-Type": "application/json" };
+  return send(address(path, query), { method: "PATCH", headers, body: JSON.stringify(value) });
+}
+
+export function remove(path, query) {
+  return send(address(path, query), { method: "DELETE" });
 }
 
 async function send(url, options) {

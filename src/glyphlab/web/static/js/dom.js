@@ -90,6 +90,11 @@ export function isTyping(event) {
   );
 }
 
+/** How the page may scroll by itself: at once for whoever wants no motion. */
+export function scrolling() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
+}
+
 /** A control that lets one choose files; `capture` opens the camera of a telephone. */
 export function filePicker(onFiles, { multiple = false, capture } = {}) {
   const input = h("input", {

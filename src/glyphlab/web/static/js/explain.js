@@ -1,6 +1,6 @@
 // Looking inside the network on demand: its feature maps, and which pixels speak for the answer.
 import { post } from "./api.js";
-import { button, h } from "./dom.js";
+import { button, h, scrolling } from "./dom.js";
 import { imageAddress } from "./files.js";
 import { explain } from "./notices.js";
 import { texts } from "./texts.js";
@@ -8,7 +8,12 @@ import { texts } from "./texts.js";
 /** Two buttons, and a place of its own for the pictures they fetch; `question()` gives the drawing and the model. */
 export class Explain {
   #question;
-  pictures = h("div", { class: "card explanation", role: "status" });
+  pictures = h("div", {
+    class: "card explanation",
+    role: "group",
+    "aria-label": texts.explain.pictures,
+    tabindex: "0",
+  });
   #busy = h("p", { class: "muted small busy", role: "status" });
   #buttons = ["saliency", "maps"].map((what) =>
     button(texts.explain[what], () => this.#fetch(what), { disabled: true, class: "quiet" }),
@@ -52,6 +57,6 @@ export class Explain {
     this.#busy.textContent = "";
     this.pictures.replaceChildren(...shown);
     await Promise.allSettled(shown.map((node) => node.decode?.()));
-    this.pictures.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    this.pictures.scrollIntoView({ block: "nearest", behavior: scrolling() });
   }
 }

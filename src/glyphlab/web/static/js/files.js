@@ -24,6 +24,15 @@ export function cropBlob(image, [x, y, width, height], marginShare = 0.15) {
   return canvasBlob(canvas);
 }
 
+const PNG_COLOUR_TYPE = 25; // the byte of the header that tells it (PNG specification, 11.2.1); 2 and 6 are in colour
+
+/** Show a picture of the network's data: grey ones are writing, light on black, and follow the page's light. */
+export function showGlyph(node, png) {
+  const head = atob(png.slice(png.indexOf(",") + 1, png.indexOf(",") + 49));
+  node.classList.toggle("coloured", [2, 6].includes(head.charCodeAt(PNG_COLOUR_TYPE)));
+  node.src = imageAddress(png);
+}
+
 /** What a data address or bare base64 stands for: both are shown the same way. */
 export function imageAddress(png) {
   return png.startsWith("data:") || png.includes("/api/") ? png : `data:image/png;base64,${png}`;

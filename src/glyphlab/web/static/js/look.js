@@ -48,6 +48,7 @@ class LookView {
 class RunsView {
   #chosen = new Set();
   #compare = button(texts.look.compare, () => this.#goToCompare(), { disabled: true });
+  #hint = h("span", { class: "small muted" });
   #place = h("div", {});
 
   constructor() {
@@ -78,7 +79,7 @@ class RunsView {
     );
     const table = h(
       "table",
-      {},
+      { class: "runs" },
       h("thead", {}, h("tr", {}, heads)),
       h(
         "tbody",
@@ -86,12 +87,7 @@ class RunsView {
         runs.map((run) => this.#row(run)),
       ),
     );
-    const foot = h(
-      "div",
-      { class: "row look-foot" },
-      this.#compare,
-      h("span", { class: "small muted" }, texts.look.compareHint),
-    );
+    const foot = h("div", { class: "row look-foot" }, this.#compare, this.#hint);
     this.#place.replaceChildren(
       h("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": texts.look.runs }, table),
       foot,
@@ -107,14 +103,14 @@ class RunsView {
     return h(
       "tr",
       {},
-      h("td", {}, box),
+      h("td", { class: "tick" }, box),
       h("th", { scope: "row" }, run.name, run.problem && h("span", { class: "small warn" }, ` ${run.problem}`)),
-      h("td", { class: "n" }, share(run.test)),
-      h("td", { class: "n" }, share(run.validation)),
-      h("td", {}, h("div", { class: "row run-links" }, linksOf(run))),
-      h("td", {}, run.data ?? "–"),
-      h("td", {}, run.network ?? "–"),
-      h("td", { class: "n" }, run.time_seconds ? look.duration(run.time_seconds) : "–"),
+      cell("test", share(run.test), "n"),
+      cell("validation", share(run.validation), "n"),
+      h("td", { class: "links" }, h("div", { class: "row run-links" }, linksOf(run))),
+      cell("data", run.data ?? "–"),
+      cell("network", run.network ?? "–"),
+      cell("time", run.time_seconds ? look.duration(run.time_seconds) : "–", "n"),
     );
   }
 
@@ -126,12 +122,19 @@ class RunsView {
 
   #update() {
     this.#compare.disabled = this.#chosen.size !== 2;
+    this.#compare.classList.toggle("primary", this.#chosen.size === 2);
+    this.#hint.textContent = this.#chosen.size === 2 ? "" : texts.look.compareHint(this.#chosen.size);
   }
 
   #goToCompare() {
     const [a, b] = [...this.#chosen].map(encodeURIComponent);
     location.hash = `#look/compare/${a}/${b}`;
   }
+}
+
+/** A cell that names its column itself where the table is shown as cards. */
+function cell(column, text, kind = "") {
+  return h("td", { class: kind, "data-label": texts.look.columns[column] }, text);
 }
 
 function linksOf(run) {

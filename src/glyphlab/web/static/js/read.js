@@ -74,10 +74,11 @@ class ReadView {
       h("p", { class: "drop-words" }, texts.read.drop),
       h(
         "div",
-        { class: "row" },
+        { class: "row drop-ways" },
         button(texts.read.choose, () => this.#choose.click(), { iconName: "picture", class: "primary" }),
         button(texts.read.photograph, () => this.#photograph(), { iconName: "camera" }),
       ),
+      h("p", { class: "small muted drop-formats" }, texts.read.formats),
       this.#choose,
       this.#capture,
       this.#options(),

@@ -1,7 +1,7 @@
 // Label review: one doubtful image after the other; every decision is saved before the next one is shown.
 import { get, post, remove } from "./api.js";
 import { button, h, isTyping } from "./dom.js";
-import { imageAddress } from "./files.js";
+import { showGlyph } from "./files.js";
 import { isCommand } from "./keys.js";
 import { announce, explain, notify, notifyError } from "./notices.js";
 import { texts } from "./texts.js";
@@ -21,6 +21,7 @@ export class ReviewView {
   #isBusy = false;
   #fetching = null;
   #position = h("p", { class: "muted number", role: "status" });
+  #bar = h("progress", { max: 1, value: 0, "aria-label": texts.review.progress });
   #image = h("img", { class: "review-image glyph", alt: "" });
   #given = h("span", { class: "review-label character" });
   #suggested = h("span", { class: "review-label character" });
@@ -42,12 +43,12 @@ export class ReviewView {
   #names = h("datalist", { id: "class-names" });
   #other = h("input", {
     type: "text",
+    id: "other-label",
     list: "class-names",
     class: "label-input character",
     autocomplete: "off",
     autocapitalize: "none",
-    "aria-label": texts.review.otherLabel,
-    placeholder: "L",
+    placeholder: "…",
   });
   #card = h("div", { class: "card review-card", hidden: true });
   #note = h("p", { class: "note", role: "status" }, texts.look.loading);
@@ -93,6 +94,7 @@ export class ReviewView {
     const other = h(
       "form",
       { class: "row" },
+      h("label", { for: "other-label" }, texts.review.otherLabel, " ", h("kbd", { "aria-hidden": "true" }, "L")),
       this.#other,
       this.#names,
       h("button", { type: "submit" }, texts.review.other),
@@ -110,6 +112,7 @@ export class ReviewView {
         { class: "row spread review-top" },
         this.#position,
         h("div", { class: "row" }, before, next, this.#undo),
+        this.#bar,
       ),
       h("div", { class: "review-picture" }, this.#image),
       h(
@@ -117,7 +120,7 @@ export class ReviewView {
         { class: "stack review-facts" },
         h(
           "div",
-          { class: "row" },
+          { class: "row review-pairs" },
           pair(texts.review.given, this.#given),
           pair(texts.review.suggested, this.#suggested),
         ),
@@ -175,11 +178,12 @@ export class ReviewView {
     const { id, given, suggested, self_confidence: share, png, decision } = this.#current;
     const { review } = texts;
     this.#position.textContent = review.place(this.#place + 1, this.#total, this.#decided);
-    this.#image.src = imageAddress(png);
+    showGlyph(this.#image, png);
     this.#image.alt = review.image(id, given);
     this.#given.textContent = given;
     this.#suggested.textContent = suggested;
-    this.#confidence.textContent = review.confidence(share);
+    this.#confidence.textContent = review.confidence(given, share);
+    this.#bar.value = this.#decided / this.#total;
     this.#relabelName.textContent = review.relabel(suggested);
     this.#decision.textContent = decision ? review.decisions[decision.action](given, decision.label) : review.undecided;
     this.#decision.dataset.action = decision?.action ?? "";

@@ -1,12 +1,12 @@
 // The contact sheet: every character with its drawings, and which of them want more.
 import { address } from "./api.js";
-import { filePicker, h, icon } from "./dom.js";
+import { filePicker, h, icon, iconButton } from "./dom.js";
 import { texts } from "./texts.js";
 
 export const FEWEST = 3; // drawings of a character before it can be taught and still be tested
 export const ENOUGH = 5;
 
-/** `onChoose(label)`, `onUpload(label, files)`, `onDelete(label, id, address of the picture)`. */
+/** `onChoose(label)`, `onUpload(label, files)`, `onDelete(label, id, address of the picture)`, `onDeleteCharacter(label)`. */
 export class Sheet {
   #does;
   #rows = new Map(); // by label
@@ -29,6 +29,7 @@ export class Sheet {
 
 class Row {
   #count = h("span", { class: "sheet-hint small" });
+  #spoken = h("span", { class: "unseen" });
   #pictures = h("ul", { class: "sheet-pictures" });
   #choose;
   #does;
@@ -38,19 +39,23 @@ class Row {
     this.label = label;
     this.#does = does;
     const picker = filePicker((files) => does.onUpload(label, files), { multiple: true });
-    const name = texts.teach.upload(label);
     this.#choose = h(
       "button",
       { type: "button", class: "sheet-label", on: { click: () => does.onChoose(label) } },
       h("span", { class: "character" }, label),
       this.#count,
+      this.#spoken,
     );
-    const upload = h(
-      "button",
-      { type: "button", class: "bare", "aria-label": name, title: name, on: { click: () => picker.click() } },
-      icon("upload"),
+    const upload = iconButton("upload", texts.teach.upload(label), () => picker.click());
+    const remove = iconButton("clear", texts.teach.removeCharacter(label), () => does.onDeleteCharacter(label));
+    this.element = h(
+      "li",
+      { class: "sheet-row" },
+      this.#choose,
+      this.#pictures,
+      h("div", { class: "sheet-tools" }, upload, remove),
+      picker,
     );
-    this.element = h("li", { class: "sheet-row" }, this.#choose, this.#pictures, upload, picker);
     this.#takeDrops();
   }
 
@@ -59,7 +64,7 @@ class Row {
     this.element.classList.toggle("chosen", isChosen);
     if (this.#ids?.length === ids.length && ids.every((id, place) => id === this.#ids[place])) return;
     this.#ids = [...ids];
-    this.#choose.setAttribute("aria-label", texts.teach.choose(this.label, ids.length));
+    this.#spoken.textContent = texts.teach.chooseMore(ids.length);
     this.#count.textContent = hintFor(ids.length);
     this.element.dataset.state = ids.length < FEWEST ? "wanting" : ids.length < ENOUGH ? "enough" : "good";
     this.#pictures.replaceChildren(...ids.map((id, place) => this.#picture(id, place)));

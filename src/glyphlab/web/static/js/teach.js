@@ -1,6 +1,8 @@
 // Teach: draw a few of each character, and a network learns them.
-import { address, get, post } from "./api.js";
-import { button, field, h, icon, isTyping, select, setOptions } from "./dom.js";
+import { AlphabetForm } from "./alphabetform.js";
+import { address, get, patch, post, remove } from "./api.js";
+import { confirmed, named } from "./ask.js";
+import { button, field, h, icon, iconButton, isTyping, select, setOptions } from "./dom.js";
 import { KEPT_IN, keepDrawing, keepPicture, removeKept } from "./kept.js";
 import { isCommand } from "./keys.js";
 import { announce, notify, notifyError } from "./notices.js";
@@ -25,7 +27,8 @@ class TeachView {
   #saving = Promise.resolve();
   #pad = new Pad(texts.pad.label);
   #toolbar = new Toolbar(this.#pad, { onClear: () => this.#pad.clear() });
-  #prompt = h("p", { class: "prompt", "aria-live": "polite" });
+  #hint = h("p", { class: "pad-hint", "aria-hidden": "true" });
+  #prompt = h("h2", { class: "prompt step step-2", "aria-live": "polite" });
   #keep = button(texts.teach.keep, () => this.#keepDrawing(), {
     class: "primary",
     iconName: "check",
@@ -41,9 +44,19 @@ class TeachView {
   #sheet = new Sheet({
     onChoose: (label) => this.#draw(label),
     onUpload: (label, files) => this.#upload(label, files),
-    onDelete: (label, id, image) => this.#remove(label, id, image),
+    onDelete: (label, id, image) => this.#removeDrawing(label, id, image),
+    onDeleteCharacter: (label) => this.#removeCharacter(label),
   });
   #job = new TeachJob();
+  #rename = iconButton("pen", texts.teach.rename, () => this.#renameAlphabet());
+  #delete = iconButton("clear", texts.teach.remove, () => this.#removeAlphabet());
+  #head = h(
+    "div",
+    { class: "row alphabet-head", hidden: true }, // until the alphabets have come
+    field(texts.teach.alphabet, this.#list, { class: "field alphabet" }),
+    this.#rename,
+    this.#delete,
+  );
   #work;
 
   constructor() {
@@ -59,7 +72,7 @@ class TeachView {
           this.#prompt,
           button(texts.teach.skip, () => this.#skip(), { class: "quiet" }),
         ),
-        h("div", { class: "card stage" }, this.#pad.element, this.#toolbar.element),
+        h("div", { class: "card stage" }, this.#pad.element, this.#hint, this.#toolbar.element),
         this.#keep,
       ),
       h(
@@ -80,11 +93,10 @@ class TeachView {
       { class: "teach" },
       h("div", { class: "view-head" }, h("h1", {}, texts.tabs.teach), h("p", {}, texts.teach.lead)),
       h("p", { class: "unseen", id: "pad-help" }, texts.pad.help),
-      field(texts.teach.alphabet, this.#list, { class: "field alphabet" }),
+      this.#head,
       this.#form.element,
       this.#work,
     );
-    this.#list.parentElement.hidden = true; // until the alphabets have come
     for (const type of ["point", "settle"]) this.#pad.addEventListener(type, () => this.#update());
   }
 
@@ -124,9 +136,9 @@ class TeachView {
     remember("alphabet", name);
     const options = this.#alphabets.map((one) => [one.name, one.name]);
     setOptions(this.#list, [...options, [NEW, texts.teach.newAlphabet]], name);
-    this.#list.parentElement.hidden = !options.length;
     const isNew = name === NEW;
-    this.#work.hidden = isNew;
+    this.#head.hidden = !options.length;
+    this.#work.hidden = this.#rename.hidden = this.#delete.hidden = isNew;
     this.#toggleForm(isNew);
     if (isNew) return;
     this.#zip.href = address("samples/export", { alphabet: name });
@@ -140,7 +152,7 @@ class TeachView {
   }
 
   #toggleForm(isOpen) {
-    this.#form.toggle(isOpen, this.#name);
+    this.#form.toggle(isOpen, this.#name, this.#alphabets.length > 0);
     if (!isOpen && this.#name === NEW && this.#alphabets.length) this.#choose(this.#alphabets.at(-1).name);
   }
 
@@ -175,12 +187,14 @@ class TeachView {
     this.#label = label;
     this.#prompt.replaceChildren(`${texts.teach.drawA} `, h("strong", { class: "character" }, label ?? ""));
     this.#pad.element.setAttribute("aria-label", texts.teach.padLabel(label ?? ""));
+    this.#hint.textContent = label === null ? "" : texts.teach.hintPad(label);
     this.#update();
   }
 
   #update() {
     this.#toolbar.update();
     this.#keep.disabled = this.#pad.drawing.isEmpty || this.#label === null;
+    this.#hint.hidden = !this.#pad.drawing.isEmpty;
     this.#sheet.show(this.#classes, this.#label);
     this.#job.update(this.#classes);
   }
@@ -217,13 +231,51 @@ class TeachView {
   #added(label, id) {
     const one = this.#classes.find((each) => each.label === label);
     one.ids.push(id);
-    announce(texts.teach.choose(label, one.ids.length), 100);
+    announce(texts.teach.counted(label, one.ids.length), 100);
     const next = this.#nextLabel();
     if (this.#label === label && next !== label) this.#draw(next);
     else this.#update();
   }
 
-  async #remove(label, id, image) {
+  async #renameAlphabet() {
+    const before = this.#name;
+    const name = await named(texts.teach.rename, texts.teach.name, before, texts.teach.doRename);
+    if (name === null) return;
+    try {
+      this.#name = (await patch("alphabets", { name }, { alphabet: before })).name;
+      await this.#load();
+    } catch (error) {
+      notifyError(error);
+    }
+  }
+
+  async #removeAlphabet() {
+    const name = this.#name;
+    const count = this.#classes.reduce((sum, { ids }) => sum + ids.length, 0);
+    if (!(await confirmed(texts.teach.removeAsk(name), texts.teach.removeDetails(count), texts.teach.doRemove))) return;
+    await this.#removeUndoably("alphabets", { alphabet: name }, texts.teach.removed(name));
+  }
+
+  async #removeCharacter(label) {
+    await this.#saving; // what was just drawn goes with it
+    await this.#removeUndoably("alphabets/characters", { alphabet: this.#name, label }, texts.teach.removed(label));
+  }
+
+  async #removeUndoably(path, query, message) {
+    const restore = async (thing) => {
+      this.#name = (await post("alphabets/restored", thing)).name;
+      await this.#load();
+    };
+    try {
+      const thing = await remove(path, query);
+      await this.#load();
+      notify(message, { action: [texts.undo, () => restore(thing).catch(notifyError)] });
+    } catch (error) {
+      notifyError(error);
+    }
+  }
+
+  async #removeDrawing(label, id, image) {
     const name = this.#name;
     try {
       const picture = await (await fetch(image)).blob();
@@ -237,62 +289,4 @@ class TeachView {
       notifyError(error);
     }
   }
-}
-
-/** Naming an alphabet and its characters, or more characters of one. */
-class AlphabetForm {
-  #name = h("input", {
-    type: "text",
-    maxlength: 60,
-    placeholder: texts.teach.nameExample,
-    autocomplete: "off",
-    required: true,
-  });
-  #characters = h("input", {
-    type: "text",
-    class: "character",
-    placeholder: texts.teach.charactersExample,
-    autocomplete: "off",
-    autocapitalize: "none",
-    spellcheck: "false",
-    required: true,
-    "aria-describedby": "characters-hint",
-  });
-
-  constructor(onNamed, onCancel) {
-    this.element = h(
-      "form",
-      { class: "card alphabet-form", hidden: true },
-      field(texts.teach.name, this.#name),
-      field(texts.teach.characters, this.#characters),
-      h("p", { class: "small muted", id: "characters-hint" }, texts.teach.charactersHint),
-      h(
-        "div",
-        { class: "row" },
-        h("button", { type: "submit", class: "primary" }, texts.teach.start),
-        button(texts.cancel, onCancel, { class: "quiet" }),
-      ),
-    );
-    this.element.addEventListener("submit", (event) => {
-      event.preventDefault();
-      const labels = labelsIn(this.#characters.value);
-      if (labels.length) onNamed(this.#name.value.trim(), labels);
-    });
-  }
-
-  /** name: of the alphabet that gets more; empty for a new one. */
-  toggle(isOpen, name) {
-    this.element.hidden = !isOpen;
-    if (!isOpen) return;
-    this.#name.value = name;
-    this.#name.readOnly = Boolean(name);
-    this.#characters.value = "";
-  }
-}
-
-/** "α β γ" and "α, β, γ" as they are; without any gap, each character for itself. */
-function labelsIn(text) {
-  const words = text.split(/[\s,;]+/).filter(Boolean);
-  const single = words.length === 1 ? [...new Intl.Segmenter().segment(words[0])].map(({ segment }) => segment) : words;
-  return [...new Set(single)];
 }

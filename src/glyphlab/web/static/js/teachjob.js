@@ -16,7 +16,8 @@ export class TeachJob {
   #timer = 0;
   #isReady = false;
   #adds = false;
-  #hint = h("p", { class: "teach-hint" });
+  #title = h("h2", { class: "step step-3" }, texts.teach.steps.teach);
+  #hint = h("p", { class: "teach-hint muted" });
   #base = select([], undefined, () => {});
   #teach = button(texts.teach.teach, () => this.#order(), { class: "primary" });
   #stop = button(texts.teach.stop, () => this.#cancel(), { hidden: true });
@@ -36,10 +37,15 @@ export class TeachJob {
     this.element = h(
       "div",
       { class: "card teach-job stack" },
-      h("div", { class: "row spread" }, this.#hint, h("div", { class: "row" }, this.#stop, this.#teach)),
-      this.#options,
+      h(
+        "div",
+        { class: "row spread" },
+        h("div", { class: "teach-words" }, this.#title, this.#hint),
+        h("div", { class: "row" }, this.#stop, this.#teach),
+      ),
       this.#running,
       this.#result,
+      this.#options,
     );
     models.addEventListener("change", () => this.#showModels());
     this.#showModels();
@@ -146,7 +152,7 @@ export class TeachJob {
     };
     const time = seconds ? texts.teach.seconds(seconds) : "";
     return [
-      h("p", {}, h("strong", {}, texts.teach.states.done), time && ` ${time}`),
+      h("p", { class: "teach-done" }, icon("check"), h("strong", {}, texts.teach.states.done), time && ` ${time}`),
       accuracy ? h("p", { class: "teach-accuracy" }, texts.teach.accuracy(accuracy)) : null,
       h(
         "div",
