@@ -66,7 +66,7 @@ def test_names_that_want_out_stay_inside(client: TestClient, tmp_path: Path, nam
     id_ = keep(client, label=name, alphabet=name)
     (path,) = (tmp_path / "home").rglob(f"{id_}.png")
     assert path.parents[2] == tmp_path / "home" / "drawings"
-    assert not list(tmp_path.parent.rglob("outside*"))
+    assert not list(tmp_path.rglob("outside")) and not (tmp_path.parent / "outside").exists()
     names = [row["name"] for row in client.get(f"{API}/alphabets").json()["alphabets"]]
     assert names == [name]
 

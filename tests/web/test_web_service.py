@@ -72,6 +72,17 @@ def test_what_is_not_there_is_said_in_one_shape(client: TestClient) -> None:
         assert set(answer.json()["error"]) == {"code", "message", "cure"}
 
 
+def test_a_method_that_an_address_does_not_know_is_refused_with_those_it_knows(client: TestClient) -> None:
+    for method, path, allow in (
+        ("GET", f"{API}/predict", "POST"),
+        ("PUT", f"{API}/alphabets", "DELETE, GET, PATCH, POST"),
+        ("OPTIONS", f"{API}/samples", "GET, POST"),
+        ("POST", "/index.html", "GET, HEAD"),
+    ):
+        answer = client.request(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allow), (method, path)
+
+
 def test_a_bug_is_a_500_that_tells_nothing_but_is_logged(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, seven: bytes
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from glyphlab import __version__
@@ -17,6 +18,7 @@ from glyphlab.web.access import Access, Keys
 from glyphlab.web.flow import Flow
 from glyphlab.web.headers import SecureHeaders
 from glyphlab.web.limits import Limits
+from glyphlab.web.refusals import Refusal
 from glyphlab.web.schemas import Failure
 from glyphlab.web.seams import Looker, Teacher
 from glyphlab.web.service import Service
@@ -25,6 +27,7 @@ from glyphlab.web.static_files import StaticFiles
 from glyphlab.web.watch import Watch
 
 PREFIX = "/api/v1"
+_MODULES = (service_api, predict_api, samples_api, look_api)
 _FAILURES: dict[int | str, dict[str, Any]] = {
     400: {"description": "The request cannot be understood."},
     401: {"description": "The token is missing."},
@@ -84,7 +87,7 @@ def create_app(
     )
     app.state.service = service
     refusals.install(app)
-    for module in (service_api, predict_api, samples_api, look_api):
+    for module in _MODULES:
         app.include_router(module.router, prefix=PREFIX)
     _add_page(app, StaticFiles())
     # The last one added is the first that a request meets.
@@ -96,6 +99,25 @@ def create_app(
 
 
 def _add_page(app: FastAPI, files: StaticFiles) -> None:
-    @app.api_route("/{name:path}", methods=["GET", "HEAD"], include_in_schema=False)
+    """The page's files, and a plain answer wherever there is nothing, or nothing for this method."""
+    # Routes are tried in their order, so this one gets all methods that an address of the API does not know.
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+
+    @app.api_route("/{name:path}", methods=methods, include_in_schema=False)
     async def page(request: Request, name: str) -> Response:
+        possible = _methods_at(f"/{name}") or {"GET", "HEAD"}
+        if request.method not in possible:
+            allow = ", ".join(sorted(possible))
+            raise Refusal(
+                405, "method_not_allowed", f"{request.method} is not possible here", f"use {allow}", {"Allow": allow}
+            )
         return files.answer(name, request.headers)
+
+
+def _methods_at(path: str) -> set[str]:
+    """What the API offers at an address."""
+    within = path.removeprefix(PREFIX)
+    if within == path:
+        return set()
+    routes = [route for module in _MODULES for route in module.router.routes if isinstance(route, APIRoute)]
+    return set().union(*(route.methods or () for route in routes if route.path_regex.match(within)))

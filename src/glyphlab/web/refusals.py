@@ -16,11 +16,10 @@ from starlette.responses import Response
 
 from glyphlab.errors import GlyphlabError, ImageError, ModelError
 
-_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}
+_CODES = {400: "bad_request", 404: "not_found"}
 _CURES = {
     400: "send JSON, or multipart/form-data as a browser's form does",
     404: "see /api/v1/openapi.json for what there is",
-    405: "see /api/v1/openapi.json for what there is",
 }
 
 
