@@ -50,8 +50,8 @@ def planned(base: str, digits: str, mnist_net: str, way: str, splits: int) -> It
         yield Measurement("added", digits, "auto", split=split)
 
 
-def measure(planned: Measurement, data_dir: Path) -> dict[str, object]:
-    """Make the folder, transfer into a temporary place, and keep the figures."""
+def measure(planned: Measurement, data_dir: Path, seconds: float | None) -> dict[str, object]:
+    """Make the folder, transfer into a temporary place, and keep the figures. seconds: for the way "auto"."""
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work) / "greek"
         link = _link_photos if planned.kind == "photos" else _link_drawings
@@ -62,6 +62,7 @@ def measure(planned: Measurement, data_dir: Path) -> dict[str, object]:
             way=planned.way,
             add=planned.kind == "added",
             recipe="greek-frozen" if planned.way == "frozen" else "transfer",
+            seconds=seconds,
             data_dir=data_dir,
             runs_dir=Path(work) / "runs",
         )
@@ -76,6 +77,7 @@ def _figures(report: TransferReport) -> dict[str, object]:
         "images": len(evaluation),
         "time_seconds": round(report.time_seconds, 1),
         "ways": {trial.way: round(trial.accuracy, 4) for trial in report.trials},
+        "untried": {way.way: way.reason for way in report.untried},
     }
     if report.fresh is not None:
         others = len(evaluation) - len(report.pictures.repeated)
@@ -144,6 +146,7 @@ def main() -> None:
     parser.add_argument(
         "--way", default="auto", help="of the letters that --base learns; auto tries all, and is slower"
     )
+    parser.add_argument("--seconds", type=float, default=60.0, help="for the way auto; 0: no limit")
     parser.add_argument("--only", choices=("photos", "drawn", "added"), help="measure one kind")
     parser.add_argument("--splits", type=int, default=5, help="random divisions of the drawers")
     parser.add_argument("--results", type=Path, default=Path("greek.jsonl"))
@@ -155,7 +158,7 @@ def main() -> None:
     for one in planned(options.base, options.digits, options.mnist_net, options.way, options.splits):
         if options.table or one in done or options.only not in (None, one.kind):
             continue
-        row = measure(one, options.data_dir)
+        row = measure(one, options.data_dir, options.seconds or None)
         results.append(row)
         with options.results.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")

@@ -26,7 +26,7 @@ from glyphlab.training.run import Run
 
 SETTINGS = [
     "training.batch_size=64", "training.ema_decay=0.99", "network.width=8", "network.dropout=0.2",
-    "engine.precision=float32", "engine.channels_last=false", "engine.compile=false",
+    "engine.precision=float32", "engine.channels_last=true", "engine.compile=false",
 ]  # fmt: skip
 EPOCHS = 12
 TIMES = ("time_seconds", "images_per_second")

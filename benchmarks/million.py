@@ -7,6 +7,7 @@ Makes PNG files of the glyphs of MNIST and EMNIST (as far as they are at hand), 
 `glyphlab job predict` in as many parts as there are cores, at once; kills every part with SIGKILL, several times, at
 random moments; calls it again until all is done; merges; checks that each picture has exactly one answer, and that
 it is the one that the recogniser gives when it is asked directly. Memory is the processes' own, watched from outside.
+Ends with a table in Markdown.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import io
 import json
 import os
 import random
-import signal
 import statistics
 import subprocess
 import sys
@@ -105,7 +105,7 @@ def benchmark(folder: Path, options: argparse.Namespace) -> None:
 
     began = time.perf_counter()
     rng = random.Random(0)
-    kills, memory_mb = run_with_kills(commands, options, answers, rng)
+    kills, lives = run_with_kills(commands, options, answers, rng)
     wall_seconds = time.perf_counter() - began
     subprocess.run([sys.executable, "-m", "glyphlab", "job", "merge", answers, merged, "--force"], check=True)
 
@@ -114,35 +114,58 @@ def benchmark(folder: Path, options: argparse.Namespace) -> None:
     print(f"{options.parts} parts, {kills} kills with SIGKILL: {wall_seconds:,.0f} s in all")
     overall = options.pictures / wall_seconds
     print(f"speed: {rate:,.0f} pictures a second together while answering, {overall:,.0f} with starts and kills")
-    early, late = halves(memory_mb)
-    print(f"memory of a part: at most {max(memory_mb):,.0f} MB; median {early:,.0f} MB early, {late:,.0f} MB late")
-    check(folder / "shards", merged, options)
+    lost, repeated, different = check(folder / "shards", merged, options)
+    rows = [
+        ("pictures, parts, kills with SIGKILL", f"{options.pictures:,}, {options.parts}, {kills}"),
+        ("pictures a second, all parts together, while answering", f"{rate:,.0f}"),
+        ("the same with starts, kills and what was done again", f"{overall:,.0f}"),
+        *(memory_row(name, processes) for name, processes in lives.items()),
+        ("lost, repeated", f"{lost:,}, {repeated:,}"),
+        ("different when asked again directly", f"{different:,}"),
+    ]
+    print("\n| | measured |\n|---|---|\n" + "\n".join(f"| {what} | {found} |" for what, found in rows))
+    if lost or repeated or different:
+        sys.exit(1)
 
 
 def run_with_kills(
     commands: dict[str, list[str]], options: argparse.Namespace, answers: Path, rng: random.Random
-) -> tuple[int, list[float]]:
-    """Start all parts; kill each at random moments of its work, and start it again; until all end by themselves."""
+) -> tuple[int, dict[str, list[list[float]]]]:
+    """Start all parts; kill each at random moments of its work, and start it again; until all end by themselves.
+
+    Returns the number of kills and, by part, for each of its processes the memory that it held over its life, in MB.
+    """
     share = options.pictures / options.parts
     marks = {name: sorted(rng.uniform(0.02, 0.95) * share for _ in range(options.kills)) for name in commands}
     running = {name: subprocess.Popen(command, stdout=subprocess.DEVNULL) for name, command in commands.items()}
-    kills, memory_mb = 0, []
+    kills, lives = 0, {name: [[]] for name in commands}
     while running:
         time.sleep(0.05 + 0.1 * rng.random())
-        for number, (name, process) in enumerate(list(running.items())):
+        for name, process in list(running.items()):
             if (code := process.poll()) is not None:
-                if code not in (0, -signal.SIGKILL):
+                if code != 0:
                     sys.exit(f"part {name} ended with {code}")
                 del running[name]
                 continue
-            memory_mb += resident_mb(process.pid) if number == 0 else []
+            lives[name][-1] += resident_mb(process.pid)
             if marks[name] and answered(answers, name) >= marks[name][0]:
                 marks[name].pop(0)
                 process.kill()
                 process.wait()
                 kills += 1
                 running[name] = subprocess.Popen(commands[name], stdout=subprocess.DEVNULL)
-    return kills, memory_mb
+                lives[name].append([])
+    return kills, lives
+
+
+def memory_row(part: str, processes: list[list[float]]) -> tuple[str, str]:
+    """The most memory of any of a part's processes, and what the longest-lived held at its beginning and its end."""
+    most = max(max(samples, default=0.0) for samples in processes)
+    early, late = beginning_and_end(max(processes, key=len))
+    return (
+        f"memory of part {part}, {len(processes)} processes: at most; the longest-lived at its beginning, at its end",
+        f"{most:,.0f} MB; {early:,.0f}, {late:,.0f} MB",
+    )
 
 
 def answered(answers: Path, name: str) -> int:
@@ -161,15 +184,18 @@ def resident_mb(pid: int) -> list[float]:
     return [pages * os.sysconf("SC_PAGE_SIZE") / 1e6]
 
 
-def halves(memory_mb: list[float]) -> tuple[float, float]:
-    """Median memory in the first and in the last quarter of the samples of processes that have started up."""
+def beginning_and_end(memory_mb: list[float]) -> tuple[float, float]:
+    """Median memory in the first and in the last tenth of a process's samples, once it has started up."""
     settled = [value for value in memory_mb if value > 0.7 * max(memory_mb)]
-    quarter = max(1, len(settled) // 4)
-    return statistics.median(settled[:quarter]), statistics.median(settled[-quarter:])
+    tenth = max(1, len(settled) // 10)
+    return statistics.median(settled[:tenth]), statistics.median(settled[-tenth:])
 
 
-def check(shards: Path, merged: Path, options: argparse.Namespace) -> None:
-    """Each picture once; and a sample of archives answered again, directly, gives the same."""
+def check(shards: Path, merged: Path, options: argparse.Namespace) -> tuple[int, int, int]:
+    """Whether each picture was answered once, and a sample of archives is answered alike when asked again directly.
+
+    Returns how many pictures were lost, repeated, and answered differently.
+    """
     seen = np.zeros(options.pictures, dtype=np.uint8)
     sample = set(
         random.Random(1).sample(range(-(-options.pictures // PER_SHARD)), k=min(5, len(list(shards.glob("*.tar")))))
@@ -194,8 +220,7 @@ def check(shards: Path, merged: Path, options: argparse.Namespace) -> None:
         for name, (_, answer) in zip(contents, given, strict=True):
             different += isinstance(answer, glyphlab.ImageError) or answer.character != kept[name]
     print(f"asked again directly: {len(kept):,} pictures, {different} different")
-    if lost or repeated or different:
-        sys.exit(1)
+    return lost, repeated, different
 
 
 if __name__ == "__main__":

@@ -22,6 +22,10 @@ import ray
 from glyphlab import ImageError, Recognizer
 from glyphlab.recognition.shards import pictures_in, sources
 
+# What a task that reads takes of a core. Were it a whole one, as many workers as cores would leave none to read with,
+# and all would wait for ever.
+READER_CPUS = 0.1
+
 
 def pictures(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The pictures of one archive, or the one picture, a row each, read where the task runs."""
@@ -65,16 +69,18 @@ def main() -> None:
     parser.add_argument("out", help="a folder")
     parser.add_argument("--model", default="characters")
     parser.add_argument("--no-prepare", action="store_true", help="the pictures are glyphs already")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, help="default: one for each core of the cluster")
     options = parser.parse_args()
+    ray.init()
     answers = (
         ray.data.from_items(list(sources(options.place)))
-        .flat_map(pictures)
+        .flat_map(pictures, num_cpus=READER_CPUS)
         .map_batches(
             Answer,
             fn_constructor_args=(options.model, options.no_prepare),
             batch_size=500,
-            compute=ray.data.ActorPoolStrategy(size=options.workers),
+            num_cpus=1 - READER_CPUS,
+            compute=ray.data.ActorPoolStrategy(size=options.workers or int(ray.cluster_resources()["CPU"])),
         )
         .materialize()
     )

@@ -190,6 +190,7 @@ def test_a_list_from_another_folder_is_noticed_at_once(
     monkeypatch.chdir(tmp_path / "elsewhere")
     with pytest.raises(DataError, match=r"its first entry, 0.tar, is not there; paths count from the present folder"):
         run_part(replace(job, place="../list.txt"), Path("out"))
+    assert not Path("out").exists()
 
 
 @pytest.mark.parametrize("text", ["", "3", "0/4", "5/4", "1/0", "a/b", "1/2/3", "-1/2"])

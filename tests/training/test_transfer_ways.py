@@ -14,10 +14,12 @@ from glyphlab.networks.features import output_layer
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 from glyphlab.training.train import resume, train_in_memory
+from glyphlab.training.transfer.choice import best_of, try_ways
 from glyphlab.training.transfer.frozen import frozen_layers, lower_layers, with_classes
+from glyphlab.training.transfer.heads import Tuning
 from glyphlab.training.transfer.outcome import recorded_recipe, write_run
 from glyphlab.training.transfer.task import Task
-from glyphlab.training.transfer.trial import Plan, Trial, Tuning, best_of, try_ways
+from glyphlab.training.transfer.trial import Plan, Trial
 from glyphlab.training.transfer.ways import Way, learn
 
 QUICK = {"training.epochs": 2, "engine.threads": 1, "engine.device": "cpu"}
@@ -117,7 +119,7 @@ def test_cross_validation_never_judges_what_was_learned_from(base: Classifier) -
     task = task_of(base, shuffled)
     plan = Plan.of(task)
     assert plan is not None and plan.judged == (1, 2, 3, 4, 5)
-    (trial,) = try_ways(task, ("probe",), plan)
+    (trial,) = try_ways(task, ("probe",), plan).trials
     assert sorted(trial.pictures.tolist()) == list(range(30))
     assert trial.accuracy < 0.7  # labels at random: whoever had seen a picture or its copies would know it
     assert len(trial.accuracies) == 5 and trial.logits.shape == (30, 3)
@@ -129,7 +131,7 @@ def test_trials_side_by_side(base: Classifier) -> None:
     task = task_of(base, bars(3, 30, "xyz", seed=1, upright=True), copies=2)
     plan = Plan.of(task)
     assert plan is not None
-    trials = try_ways(task, ("means", "frozen"), plan, lambda *news: told.append(news))
+    trials = try_ways(task, ("means", "frozen"), plan, lambda *news: told.append(news)).trials
     assert [trial.way for trial in trials] == ["means", "frozen"]
     assert trials[0].accuracy > 0.9
     assert told[:2] == [("means", 0, 5), ("means", 1, 5)] and told[-1] == ("frozen", 5, 5)
@@ -164,7 +166,7 @@ def test_added_classes_leave_the_old_answers_alone(base: Classifier) -> None:
     assert task.rehearses
     plan = Plan.of(task)
     assert plan is not None
-    (trial,) = try_ways(task, ("probe",), plan)
+    (trial,) = try_ways(task, ("probe",), plan).trials
     learned = learn(task, "probe", np.arange(len(whole)), trial.tuning)
     test = bars(4, 100, "abcd", seed=4)
     before = predict(base, torch.from_numpy(test.images))
@@ -183,7 +185,7 @@ def test_without_old_pictures_the_new_columns_are_lowered(base: Classifier) -> N
     assert not task.rehearses
     plan = Plan.of(task)
     assert plan is not None
-    (trial,) = try_ways(task, ("probe",), plan)
+    (trial,) = try_ways(task, ("probe",), plan).trials
     assert trial.lowered != 0
     as_new = (trial.logits.argmax(1) >= 4).mean()
     assert 0.85 <= as_new <= 1.0

@@ -12,6 +12,8 @@ from typer.core import TyperGroup
 from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stdout
 
 if TYPE_CHECKING:
+    from glyphlab.training.sweep.bases import Pair, PreparedBase
+    from glyphlab.training.sweep.definition import SweepDefinition
     from glyphlab.training.sweep.entry import Entry
     from glyphlab.training.sweep.results import SweepResults
 
@@ -20,6 +22,8 @@ EXAMPLES = """[bold]Examples[/]
 glyphlab sweep fashion-60 --workers 2  (a sweep that comes along: glyphlab sweep list)
 
 glyphlab sweep mine.toml  (a file of one's own; the same command goes on after Ctrl-C or a crash)
+
+glyphlab sweep greek-epochs-batch --base runs/mnist-mnist-net-1 --data greek-photos/  (of a transfer)
 
 glyphlab sweep mine.toml --storage postgresql://user@server/sweeps  (on as many machines as there are)
 
@@ -66,6 +70,12 @@ def run(
     data: Annotated[
         str | None, typer.Option(help="Another data set than the file's: a known name, a folder or a CSV file.")
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN|MODEL", help="The trained network that trials begin with, for recipes with a \\[transfer]."
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine; its cores are shared out.")] = 1,
     trials: Annotated[
         int | None, typer.Option(min=1, help="At most so many trials in all; a later call may go on with more.")
@@ -86,14 +96,19 @@ def run(
     Ctrl-C stops after the present steps and keeps everything.
     """
     from glyphlab.cli.sweep_progress import watcher_for
+    from glyphlab.training.sweep.bases import lay_out, pairs_of
     from glyphlab.training.sweep.definition import SweepDefinition
     from glyphlab.training.sweep.results import SweepResults
     from glyphlab.training.sweep.supervise import begin_sweep, cores, run_workers
 
-    definition = SweepDefinition.load(file, data)
+    definition = SweepDefinition.load(file, data, base)
+    pairs = pairs_of(definition)
+    prepared = _prepare_bases(definition, sweeps_dir / (name or definition.name), data_dir) if pairs else {}
     ledger, folder = begin_sweep(definition, name=name, sweeps_dir=sweeps_dir, storage=storage, trials=trials)
     planned = trials or definition.search.trials
     with ledger:
+        if pairs:
+            lay_out(prepared, pairs, ledger, folder)
         watcher = watcher_for(quiet, SweepResults.read(ledger, folder), workers, max(1, cores() // workers), planned)
         with watcher:
             went_through = run_workers(
@@ -153,6 +168,12 @@ def listing(as_json: AsJson = False) -> None:
         return
     rows = [(sweep.name, sweep.base.data.name, str(len(list(sweep.plan()))), sweep.description) for sweep in found]
     print_table(("sweep", "data", "trials", "what for"), rows, right={2})
+
+
+def _prepare_bases(definition: SweepDefinition, sweep_folder: Path, data_dir: Path | None) -> dict[Pair, PreparedBase]:
+    from glyphlab.evaluation.transfer.for_sweep import prepare_bases
+
+    return prepare_bases(definition, sweep_folder, data_dir)
 
 
 def _read(name: str, sweeps_dir: Path, storage: str | None) -> SweepResults:

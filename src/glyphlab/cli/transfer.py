@@ -16,7 +16,7 @@ from glyphlab.errors import RecipeError, RunError
 if TYPE_CHECKING:
     from glyphlab.evaluation.transfer.report import TransferReport
     from glyphlab.evaluation.transfer.transfer import OnPicture
-    from glyphlab.training.transfer.trial import OnFold
+    from glyphlab.training.transfer.choice import OnFold
     from glyphlab.training.transfer.ways import Way
 
 EXAMPLES = """[bold]Examples[/]
@@ -35,7 +35,8 @@ def transfer(
     base: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL|RUN", help="A shipped model's name, an .onnx file, or a run folder, or a run's name."
+            metavar="MODEL|RUN",
+            help="A shipped model's name, an .onnx file, a run (folder or name), or resnet50 or alexnet.",
         ),
     ],
     data: Annotated[
@@ -43,8 +44,14 @@ def transfer(
         typer.Argument(metavar="DATA", help="Pictures: a folder a class, or train/ and test/ of such folders."),
     ],
     way: Annotated[
-        str, typer.Option(help="auto (the best by cross-validation), means, probe, finetune or frozen.")
+        str, typer.Option(help="auto (the best in cross-validation, see above), means, probe, frozen or finetune.")
     ] = "auto",
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            help="Time for --way auto, 60 unless given; a way that would take longer is not tried. 0: no limit.", min=0
+        ),
+    ] = None,
     freeze: Annotated[
         str | None, typer.Option(metavar="all|N|none", help="Fine-tuning leaves all, the first N or no layers alone.")
     ] = None,
@@ -62,6 +69,9 @@ def transfer(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
     print_network: Annotated[bool, typer.Option("--print-network", help="Print the modified network.")] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights of resnet50 or alexnet: a .pth or .safetensors file.")
+    ] = None,
     data_dir: DataDir = None,
     runs_dir: Annotated[Path, typer.Option(help="Where the run folder is made, and runs are looked for.")] = Path(
         "runs"
@@ -74,6 +84,11 @@ def transfer(
     The pictures are prepared as reading prepares them and shown as a contact
     sheet. Several ways are tried on them by cross-validation, and the best one
     learns from all. The result is a run folder with a model file, like any.
+
+    The best way is the most accurate on the held-back pictures; of equals, the
+    most accurate on varied copies of them as well, then the one with the least
+    loss. Quick ways are tried first. One that cannot be the best any more, or
+    would take longer than --seconds, is not tried to its end; the table says so.
     """
     from rich.markup import escape
 
@@ -93,6 +108,8 @@ def transfer(
             recipe=recipe,
             epochs=epochs,
             settings=parse_settings(settings or []),
+            seconds=_budget(seconds, way),
+            weights=weights,
             data_dir=data_dir,
             runs_dir=runs_dir,
             reporter=reporter_for(quiet=quiet),
@@ -116,6 +133,17 @@ def _depth(text: str | None) -> str | int | None:
     if not text.isdecimal():
         raise RecipeError(f"--freeze is '{text}'; expected all, none, or how many layers, counted from the image")
     return int(text)
+
+
+def _budget(seconds: float | None, way: str) -> float | None:
+    """The time for trying ways; None: no limit."""
+    from glyphlab.evaluation.transfer.transfer import DEFAULT_SECONDS
+
+    if seconds is None:
+        return DEFAULT_SECONDS
+    if way != "auto":
+        raise RecipeError(f"--seconds has no effect with --way {way}, which is learned by in any case; leave one out")
+    return seconds or None
 
 
 @contextmanager

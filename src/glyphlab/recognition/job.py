@@ -111,9 +111,10 @@ def run_part(
     )
     digest, total = fingerprint(job.place)
     described = job.described(part, digest, total)
-    with answer_file(folder / f"{part.stem}.csv", described, _rows([header(job.alternatives)])) as answers:
-        if answers.progress == Progress(size_bytes=answers.progress.size_bytes):
-            _refuse_wrong_folder(job.place)
+    path = folder / f"{part.stem}.csv"
+    if not path.with_suffix(".json").exists():  # nothing of it has begun, and nothing shall where it could not work
+        _refuse_wrong_folder(job.place)
+    with answer_file(path, described, _rows([header(job.alternatives)])) as answers:
         if not answers.progress.done:
             _answer_all(job, part, recognizer, rule, answers, block_pictures, on_progress, part.sources_of(total))
         return answers.progress

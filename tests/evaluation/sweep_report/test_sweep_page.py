@@ -3,12 +3,13 @@ from __future__ import annotations
 import csv
 import html
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from glyphlab.evaluation.sweep_report.charts import pareto
+from glyphlab.evaluation.sweep_report.charts import lower_edge, pareto
 from glyphlab.evaluation.sweep_report.importance import importance
 from glyphlab.evaluation.sweep_report.outcome import judge_prediction
 from glyphlab.evaluation.sweep_report.page import render, write_sweep_report
@@ -149,6 +150,19 @@ def test_varied_data_are_warned_of() -> None:
     definition = SweepDefinition.from_toml('[space]\n"training.seed" = [1, 2]', "seeds")
     results = SweepResults("seeds", definition, (), "now", None, Path("x"))
     assert "training.seed changes which images are kept for validation" in render(results).decode()
+
+
+def test_a_trial_that_learned_nothing_does_not_flatten_the_charts() -> None:
+    results = grid_results()
+    assert lower_edge(results) == 0
+    worst, *others = sorted(results.entries, key=results.score)
+    assert worst.result is not None
+    lost = replace(worst, result=worst.result | {"accuracy": 0.021})
+    whole = replace(results, entries=(lost, *others))
+    assert 0.5 < lower_edge(whole) < min(results.score(entry) for entry in others)
+    page = render(whole).decode()
+    assert f"Accuracies below {100 * lower_edge(whole):.0f} %, far from all others" in page
+    assert "2.10 %" in page  # the table has it as it is
 
 
 def test_the_frontier_holds_what_nothing_beats() -> None:

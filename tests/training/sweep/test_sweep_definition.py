@@ -114,7 +114,20 @@ def test_the_fingerprint_of_a_prediction_changes_with_every_word(tiny: Make) -> 
             "[space]\ntraining.optimizer = ['adam', 'sgd']\ntraining.momentum = [0.5]",
             "with training.optimizer = 'adam'.*has no effect with optimizer = 'adam'.*give it when",
         ),
-        ("[space]\ntransfer.way = ['means']", r"\[transfer\] is for glyphlab transfer; a sweep trains"),
+        ("[space]\ntransfer.way = ['means']", "with transfer.way = 'means': transfer.way is 'means', but a sweep's"),
+        (
+            "[space]\ntraining.lr = [0.1]\n[prediction]\ntext = 'x'\nbest_accuracy = [86.0, 90.0]",
+            r"prediction.best_accuracy is \[86.0, 90.0\]; expected two shares",
+        ),
+        (
+            "[space]\ntraining.lr = [0.1]\n[prediction]\ntext = 'x'\nbest = { 'training.lr' = 0.2 }",
+            "prediction.best says training.lr = 0.2, which no trial has; expected one of 0.1",
+        ),
+        (
+            '[search]\nmethod = "list"\n[[trial]]\nname = "a"\nsettings = { "data.validation" = 0.0 }\n',
+            "trial 'a': data.validation is 0, but trials are judged",
+        ),
+        ('[search]\nmethod = "list"\n[[trial]]\nsetting = 1\n', "unknown entry 'trial.1.setting'; did you mean"),
         ("not toml", "is not valid TOML"),
     ],
 )

@@ -212,3 +212,41 @@ def test_a_sweep_that_has_not_begun(tmp_path: Path) -> None:
 def test_other_storages_are_refused(tmp_path: Path, storage: str) -> None:
     with pytest.raises(RunError, match="expected postgresql://user:password@host/database"):
         Ledger.open("any", tmp_path, storage)
+
+
+def test_half_a_record_at_the_end_is_taken_off_and_the_sweep_goes_on(tiny: Make, tmp_path: Path) -> None:
+    with Ledger.open("tiny", tmp_path) as ledger:
+        ledger.begin(tiny())
+    journal = tmp_path / "trials.journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"op_code":8,"worker_id":"x","tri')  # a disk that was full
+    with Ledger.open("tiny", tmp_path) as ledger:
+        assert journal.read_bytes() == whole
+        ledger.set_fact("precision", "float32")
+    with Ledger.open("tiny", tmp_path) as ledger:
+        assert len(ledger.entries()) == 4 and ledger.fact("precision") == "float32"
+
+
+@pytest.mark.parametrize("line", [b"hello\nthere\n", b'{"a": 1}\n', b"\xff\xfe\n"])
+def test_a_damaged_journal_is_said_to_be_one(line: bytes, tiny: Make, tmp_path: Path) -> None:
+    with Ledger.open("tiny", tmp_path) as ledger:
+        ledger.begin(tiny())
+    with (tmp_path / "trials.journal").open("ab") as journal:
+        journal.write(line)
+    with pytest.raises(RunError, match=r"trials\.journal is damaged .*; put back a copy of it, or begin another sweep"):
+        Ledger.open("tiny", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"format": "glyphlab-sweep-9"}, "format 'glyphlab-sweep-9', expected"), ({"definition": {}}, "no 'space'")],
+)
+def test_a_sweep_of_another_version_is_refused(
+    change: dict[str, object], reason: str, tiny: Make, tmp_path: Path
+) -> None:
+    with Ledger.open("tiny", tmp_path) as ledger:
+        ledger.begin(tiny())
+        ledger.set_fact("sweep", ledger.record | change)
+    with Ledger.open("tiny", tmp_path) as ledger, pytest.raises(RunError, match=reason) as error:
+        ledger.begin(tiny())
+    assert "was begun by another version of Glyphlab" in str(error.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections import Counter
@@ -14,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from glyphlab.errors import RunError
+from glyphlab.files import writing
 from glyphlab.training.run import Run
 from glyphlab.training.sweep.definition import SweepDefinition
 from glyphlab.training.sweep.entry import Claim, Entry, Standing
@@ -167,6 +169,30 @@ def test_a_trial_fails_alone_where_its_settings_are_the_cause(tiny: Make, tmp_pa
         assert isinstance(claim, Claim)
         assert run_trial(claim, bench(ledger, folder)) is Standing.FAILED
     assert "images are 12x12" in ledger.entries()[0].failure
+
+
+def test_a_full_disk_is_no_failure_of_the_trial_which_goes_on_later(
+    tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, folder = begin_sweep(tiny(), sweeps_dir=tmp_path)
+
+    def full(run: Run, state: object) -> None:
+        with writing(run.folder / "metrics.csv"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, ledger.at_work("me"):
+        patch.setattr(Run, "save_epoch", full)
+        claim = ledger.claim("me", "here")
+        assert isinstance(claim, Claim)
+        with pytest.raises(RunError, match="the disk is full"):
+            run_trial(claim, bench(ledger, folder))
+    assert ledger.entries()[0].standing is Standing.STOPPED
+    with ledger.at_work("other"):
+        claim = ledger.claim("other", "here")
+        assert isinstance(claim, Claim) and claim.entry.number == 1
+        assert run_trial(claim, bench(ledger, folder)) is Standing.FINISHED
+    result = ledger.entries()[0].result
+    assert result is not None and [row[0] for row in result["history"]] == [1, 2]
 
 
 def test_pruned_runs_end_early_and_say_so(tiny: Make, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -25,7 +26,8 @@ def parallel(results: SweepResults) -> Markup:
     accuracies = [_accuracy(entry) for entry in entries]
     ranges = results.definition.space.uncountable
     axes = [_Axis(key, [entry.trial.point.get(key) for entry in entries], key in ranges) for key in keys]
-    axes.append(_Axis("accuracy in %", [100 * accuracy for accuracy in accuracies], True))
+    floor = lower_edge(results)
+    axes.append(_Axis("accuracy in %", [100 * max(accuracy, floor) for accuracy in accuracies], True))
     chart = Chart(
         (0, len(axes) - 1), (0, 1), "all trials as lines across their settings",
         size=(1000, 400), margins=(44, 84, 14, 60),
@@ -51,7 +53,8 @@ def curves(results: SweepResults) -> Markup:
     if not shown:
         return Markup("")
     shown.sort(key=_accuracy)
-    lines = {entry.number: [(row[0], 100 * row[4]) for row in _history(entry)] for entry in shown}
+    floor = lower_edge(results)
+    lines = {entry.number: [(row[0], 100 * max(row[4], floor)) for row in _history(entry)] for entry in shown}
     values = [value for line in lines.values() for _, value in line]
     low, high = _span(values)
     last = max(line[-1][0] for line in lines.values())
@@ -71,27 +74,42 @@ def frontier(results: SweepResults) -> tuple[Markup, list[Entry]]:
         return Markup(""), entries
     best = pareto(entries)
     times = [math.log10(_seconds(entry)) for entry in entries]
-    low, high = _span([100 * _accuracy(entry) for entry in entries])
+    floor = lower_edge(results)
+    heights = {entry.number: 100 * max(_accuracy(entry), floor) for entry in entries}
+    low, high = _span(list(heights.values()))
     left, right = min(times) - 0.06, max(times) + 0.06
     chart = Chart((left, right), (low, high), "accuracy against training time", size=(560, 330))
-    ticks = _log_ticks(left, right)
+    ticks = log_ticks(left, right)
     chart.axes(
         "training time in seconds (log scale)", "validation accuracy in %", ticks, round_ticks(low, high),
         x_text=lambda value: f"{10**value:.4g}",
     )  # fmt: skip
     steps: list[str] = []
     for entry in best:
-        x, y = chart.x(math.log10(_seconds(entry))), chart.y(100 * _accuracy(entry))
+        x, y = chart.x(math.log10(_seconds(entry))), chart.y(heights[entry.number])
         steps.append(f"M{x:g} {y:g}" if not steps else f"H{x:g}V{y:g}")
     chart.add(f'<path class="line a frontier" d="{"".join(steps)}H{chart.right}"/>')
     for entry in entries:
         kind = "a" if entry in best else "other"
-        x, y = chart.x(math.log10(_seconds(entry))), chart.y(100 * _accuracy(entry))
+        x, y = chart.x(math.log10(_seconds(entry))), chart.y(heights[entry.number])
         chart.add(
             f'<circle class="dot {kind} trial" data-trial="{entry.number}" cx="{x:g}" cy="{y:g}" '
             f'r="{5 if kind == "a" else 4}"><title>{escape(_words(entry))}, {_seconds(entry):.0f} s</title></circle>'
         )
     return chart.markup(), best
+
+
+def lower_edge(results: SweepResults) -> float:
+    """The accuracy below which charts show no differences: a trial that learned nothing would flatten all others.
+
+    Six times the spread of the middle half below it; 0 where no finished trial lies that far off.
+    """
+    accuracies = sorted(_accuracy(entry) for entry in results.finished)
+    if len(accuracies) < 4:
+        return 0.0
+    first, _, third = statistics.quantiles(accuracies, n=4, method="inclusive")
+    edge = math.floor(100 * (first - 6 * max(third - first, 0.005))) / 100
+    return edge if accuracies[0] < edge else 0.0
 
 
 def pareto(entries: Sequence[Entry]) -> list[Entry]:
@@ -123,7 +141,7 @@ class _Axis:
         scaled = [math.log10(value) if logarithmic else float(value) for value in values]
         low, high = _span(scaled)
         self.places = [(value - low) / (high - low) for value in scaled]
-        ticks = _log_ticks(low, high) if logarithmic else round_ticks(low, high)
+        ticks = log_ticks(low, high) if logarithmic else round_ticks(low, high)
         self.ticks = [((tick - low) / (high - low), f"{10**tick if logarithmic else tick:.4g}") for tick in ticks]
 
 
@@ -137,9 +155,13 @@ def _path(entry: Entry, points: Sequence[tuple[float, float]], rank: float, word
 
 
 def _words(entry: Entry) -> str:
+    return f"trial {entry.label}: {_accuracy(entry):.2%} ({point_words(entry)})"
+
+
+def point_words(entry: Entry) -> str:
+    """A trial's settings: "epochs 20, batch size 4"."""
     point = entry.trial.point.items()
-    settings = ", ".join(f"{key.partition('.')[2] or key} {words_of(value)}" for key, value in point)
-    return f"trial {entry.label}: {_accuracy(entry):.2%} ({settings})"
+    return ", ".join(f"{(key.partition('.')[2] or key).replace('_', ' ')} {words_of(value)}" for key, value in point)
 
 
 def words_of(value: Any) -> str:
@@ -170,7 +192,7 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _log_ticks(low: float, high: float) -> list[float]:
+def log_ticks(low: float, high: float) -> list[float]:
     """1, 2 and 5 times the powers of ten between two logarithms, or round numbers where these are few."""
     marks = [
         math.log10(factor) + power for power in range(math.floor(low) - 1, math.ceil(high) + 1) for factor in (1, 2, 5)

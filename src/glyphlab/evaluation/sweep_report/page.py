@@ -16,6 +16,7 @@ from glyphlab.evaluation.metrics import wilson_interval
 from glyphlab.evaluation.page import render_page, static_text
 from glyphlab.evaluation.sweep_report import charts
 from glyphlab.evaluation.sweep_report.importance import Importance, Levels, cell_means, importance, levels_of
+from glyphlab.evaluation.sweep_report.losses import losses_of, panels
 from glyphlab.evaluation.sweep_report.outcome import judge_prediction
 from glyphlab.files import write_bytes
 from glyphlab.training.sweep.entry import Entry, Standing
@@ -55,6 +56,7 @@ def _content(results: SweepResults) -> dict[str, Any]:
     scores = [float((entry.result or {})["accuracy"]) for entry in networks]
     shares = importance(points, scores, keys)
     drawing, frontier = charts.frontier(results)
+    losses = losses_of(results)
     figures = {entry.number: dict(zip(keys, _cells(entry, keys), strict=True)) for entry in results.entries}
     return {
         "results": results,
@@ -73,6 +75,10 @@ def _content(results: SweepResults) -> dict[str, Any]:
         "heat_maps": _heat_maps(levels_of(points, keys), scores, shares),
         "parallel": charts.parallel(results),
         "curves": charts.curves(results),
+        "edge": charts.lower_edge(results),
+        "loss_panels": panels(results, losses),
+        "loss_trials": len(losses),
+        "over_fitting": [trial for trial in losses if trial.over_fits],
         "frontier_chart": drawing,
         "frontier": frontier,
         "warnings": _warnings(results),

@@ -48,15 +48,21 @@ class Base:
             return None
 
 
-def open_base(name: str | Path, runs_dir: str | Path = "runs", data_dir: Path | None = None) -> Base:
+def open_base(
+    name: str | Path, runs_dir: str | Path = "runs", data_dir: Path | None = None, weights: Path | None = None
+) -> Base:
     """Open a run (folder, or name within `runs_dir`), a model (shipped name or .onnx file), or an ImageNet network.
 
-    A folder goes before a shipped model of the same name. Of a run the best weights are taken, not its model file.
+    weights: the file of an ImageNet network's weights; None: the usual ones, in the data directory. A folder goes
+    before a shipped model of the same name. Of a run the best weights are taken, not its model file.
     Raises `RunError` and `ModelError`; where nothing of that name is found the message names all three kinds.
     """
     text = str(name)
     if text in registry.imagenet_names():
-        return _pretrained(text, data_dir)
+        return _pretrained(text, weights, data_dir)
+    if weights is not None:
+        known = " or ".join(registry.imagenet_names())
+        raise ModelError(f"--weights has no effect with '{text}', which brings its own; expected {known}")
     if not Path(name).is_dir() and (text in shipped_models() or text.endswith(".onnx")):
         classifier, info = classifier_from_onnx(find_model(name))
         return Base(text, classifier, info)
@@ -82,9 +88,9 @@ def _info_of(run: Run, classifier: Classifier) -> ModelInfo:
     return replace(stored, class_names=spec.class_names, image_shape=spec.image_shape)
 
 
-def _pretrained(network: str, data_dir: Path | None) -> Base:
+def _pretrained(network: str, weights: Path | None, data_dir: Path | None) -> Base:
     from glyphlab.networks.imagenet import load_pretrained
 
-    classifier = load_pretrained(network, data_dir=data_dir)
+    classifier = load_pretrained(network, weights, data_dir)
     spec = classifier.spec
     return Base(network, classifier, ModelInfo(spec.class_names, spec.image_shape, framing=None))

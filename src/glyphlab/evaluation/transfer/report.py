@@ -10,6 +10,7 @@ from typing import Any
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.transfer.pictures import Pictures
 from glyphlab.training.run import Run
+from glyphlab.training.transfer.choice import Untried
 from glyphlab.training.transfer.trial import Trial
 from glyphlab.training.transfer.ways import SUMMARIES, Way
 
@@ -34,9 +35,10 @@ class TransferReport:
     """A finished transfer.
 
     run: the new run folder. model: its model file; None where the network cannot be exported. trials: the ways that
-    were tried, none for single pictures. evaluation: on the test images, with kept classes on theirs as well. frozen:
-    layers that fine-tuning left alone. sheet: the contact sheet. time_seconds: from pictures to model file and figures.
-    fresh: accuracy on the test pictures without those that were learned from as well; None where there are none.
+    were tried, none for single pictures. untried: those that were not, or not to their end. evaluation: on the test
+    images, with kept classes on theirs as well. frozen: layers that fine-tuning left alone. sheet: the contact sheet.
+    time_seconds: from pictures to model file and figures. fresh: accuracy on the test pictures without those that were
+    learned from as well; None where there are none.
     """
 
     run: Run
@@ -51,6 +53,7 @@ class TransferReport:
     model: Path | None
     time_seconds: float
     fresh: float | None = None
+    untried: Sequence[Untried] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The figures as plain values."""
@@ -61,6 +64,7 @@ class TransferReport:
             "way": self.way,
             "frozen_layers": self.frozen,
             "ways": [trial.to_json() for trial in self.trials],
+            "untried": [way.to_json() for way in self.untried],
             "pictures": {
                 "train": len(self.pictures.train),
                 "test": len(self.pictures.test),
@@ -77,9 +81,10 @@ class TransferReport:
     def rows(self) -> list[tuple[str, ...]]:
         """The ways side by side; the chosen one is marked.
 
-        Name, accuracy, spread over folds, accuracy with varied copies, loss, time in seconds, and what it is.
+        Name, accuracy, spread over folds, accuracy with varied copies, loss, time in seconds, and what it is; or why it
+        was not tried.
         """
-        return [
+        tried: list[tuple[str, ...]] = [
             (
                 ("* " if trial.way == self.way else "  ") + trial.way,
                 f"{trial.accuracy:.1%}",
@@ -90,6 +95,9 @@ class TransferReport:
                 SUMMARIES[trial.way],
             )
             for trial in self.trials
+        ]
+        return tried + [
+            (f"  {way.way}", "-", "-", "-", "-", f"{way.time_seconds:.1f}", way.reason) for way in self.untried
         ]
 
     def describe(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,7 +17,7 @@ from glyphlab.data.pictures import contact_sheet, save_sheet
 from glyphlab.errors import ModelError, RecipeError, did_you_mean
 from glyphlab.evaluation.calibration import balancing_weights, calibrated
 from glyphlab.evaluation.evaluate import evaluate, evaluation_folder
-from glyphlab.evaluation.export import export_run
+from glyphlab.evaluation.export import conclude
 from glyphlab.evaluation.pictures import draw_examples
 from glyphlab.evaluation.quantize import set_description
 from glyphlab.evaluation.result import Evaluation
@@ -27,21 +28,27 @@ from glyphlab.files import whole_file
 from glyphlab.networks import registry
 from glyphlab.networks.classifier import predict
 from glyphlab.recognition.conformal import ConformalTable
+from glyphlab.recognition.modelfile import MODEL_NAME
 from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.progress import Reporter, Silent
 from glyphlab.training.recipe import Recipe, TransferSettings
 from glyphlab.training.run import Run
 from glyphlab.training.transfer.adding import refuse_clashes, rehearsal, restrained
+from glyphlab.training.transfer.choice import Choice, OnFold, try_ways
+from glyphlab.training.transfer.frozen import frozen_layers
 from glyphlab.training.transfer.heads import Head, Integers, Tuning, certainty
 from glyphlab.training.transfer.outcome import joined, recorded_recipe, write_run
 from glyphlab.training.transfer.task import Task
-from glyphlab.training.transfer.trial import OnFold, Plan, Trial, best_of, surplus_of, try_ways
+from glyphlab.training.transfer.trial import Plan, Trial, surplus_of
 from glyphlab.training.transfer.ways import Learned, Way, learn, open_to
 
 DEFAULT_RECIPE, FROZEN_RECIPE = "transfer", "greek-frozen"
 WAYS: tuple[Way, ...] = get_args(Way)
 _SHOWN_A_CLASS, _EXAMPLES = 20, 40
 _NO_TRIAL: Way = "probe"
+DEFAULT_SECONDS = 60.0
+# Of the time given, for the run's files, the model file with its check, and the figures.
+_RESERVE = 0.1
 
 OnPicture = Callable[[int, int], None]
 
@@ -56,6 +63,8 @@ def transfer(
     recipe: Recipe | str | Path = DEFAULT_RECIPE,
     epochs: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    seconds: float | None = DEFAULT_SECONDS,
+    weights: Path | None = None,
     data_dir: Path | None = None,
     runs_dir: str | Path = "runs",
     reporter: Reporter | None = None,
@@ -69,43 +78,50 @@ def transfer(
 
     base: a run, a shipped or exported model, or an ImageNet network whose weights are at hand. data: a folder with
     a folder of pictures a class, or with train/ and test/ of such. way: "means", "probe", "finetune", "frozen", or
-    "auto": all, by cross-validation on the training pictures. freeze: for fine-tuning, "all", "none" or how many
-    layers. add: the new classes join the base's own; where the base's data are at hand some of it is rehearsed.
-    recipe, epochs, settings: of the training, see `recipes/transfer.toml`.
+    "auto": the best in cross-validation on the training pictures, by the rule of `training.transfer.choice`. freeze:
+    for fine-tuning, "all", "none" or how many layers. add: the new classes join the base's own; where the base's data
+    are at hand some of it is rehearsed. recipe, epochs, settings: of the training, see `recipes/transfer.toml`.
+    seconds: with "auto", ways that would take longer are not tried; None: all are. weights: a file of an ImageNet
+    network's weights, instead of the usual ones.
 
+    The run records the way that was taken: its recipe gives the same network again on any number of seconds.
     Test pictures are read at the end only. Raises `DataError`, `ModelError`, `RecipeError`, `RunError`.
     """
     began = time.monotonic()
     reporter = reporter or Silent()
     chosen, frozen_recipe = _recipes(recipe, way, freeze, add, epochs, dict(settings or {}))
-    opened = open_base(base, runs_dir, data_dir)
+    opened = open_base(base, runs_dir, data_dir, weights)
+    depth = (chosen.transfer or TransferSettings()).freeze or "none"
+    frozen_layers(opened.classifier, depth)  # more than it has are refused before any work is done
     pictures = prepare_pictures(Path(data).expanduser(), opened.info, on_picture)
     if add:
         refuse_clashes(opened.classifier.spec.class_names, pictures.train.class_names)
     sheet = _show(pictures, Path(runs_dir), reporter)
     task = _task(opened, pictures.train, chosen, frozen_recipe, data_dir, reporter)
 
-    trials, learned, trial = _learn(task, reporter, on_fold)
+    deadline = began + (math.inf if seconds is None else (1 - _RESERVE) * seconds)
+    choice, learned, trial = _learn(task, reporter, on_fold, lambda: deadline - time.monotonic())
     conformal = _make_certain(task, opened, learned, trial)
-    test, retention_of = _test_part(task, opened, pictures, data_dir)
-    facts = _facts(opened, pictures, task, trials, learned, sheet) | {
+    old = opened.data("test", data_dir) if task.kept else None
+    test = _test_part(task, pictures.test, old)
+    facts = _facts(opened, pictures, task, choice, learned, sheet) | {
         "time_seconds": round(time.monotonic() - began, 3)
     }
     recorded = recorded_recipe(learned, task.settings, _resolved_name(opened), opened.info.framing, opened.info.invert)
     run = write_run(Path(runs_dir), learned, recorded, task.glyphs, test, facts)
-    model = _export(run, opened, conformal, reporter)
-    evaluation = evaluate(run)
+    evaluation, model = _conclude(run, conformal, reporter)
     draw_examples(evaluation, test, _examples(evaluation), evaluation_folder(run) / "examples.png")
     return TransferReport(
         run=run,
         base=opened.name,
         way=learned.way,
-        trials=tuple(trials),
+        trials=tuple(choice.trials),
+        untried=tuple(choice.untried),
         pictures=pictures,
         sheet=sheet,
         frozen=task.frozen if learned.way == "finetune" else None,
         evaluation=evaluation,
-        retention=retention_of(learned) if retention_of is not None else None,
+        retention=_retention(task, old, evaluation) if old is not None else None,
         fresh=_accuracy_without(pictures.repeated, evaluation, len(pictures.test)),
         model=model,
         time_seconds=time.monotonic() - began,
@@ -199,7 +215,9 @@ def _task(
     return Task(base.classifier, glyphs, recipe, frozen_recipe, kept=len(own))
 
 
-def _learn(task: Task, reporter: Reporter, on_fold: OnFold | None) -> tuple[list[Trial], Learned, Trial | None]:
+def _learn(
+    task: Task, reporter: Reporter, on_fold: OnFold | None, seconds_left: Callable[[], float]
+) -> tuple[Choice, Learned, Trial | None]:
     """Try the ways that are open, and learn from all pictures by the best, or by the one that was asked for."""
     asked = task.settings.way
     ways = open_to(task)
@@ -211,10 +229,10 @@ def _learn(task: Task, reporter: Reporter, on_fold: OnFold | None) -> tuple[list
     if plan is None:
         way = _NO_TRIAL if asked == "auto" else ways[0]
         reporter.note(f"a class has a single picture, so that nothing can be cross-validated: '{way}' is taken untried")
-        return [], learn(task, way, everything, Tuning(), reporter), None
-    trials = try_ways(task, ways, plan, on_fold)
-    best = best_of(trials)
-    return trials, learn(task, best.way, everything, best.tuning, reporter), best
+        return Choice(), learn(task, way, everything, Tuning(), reporter), None
+    choice = try_ways(task, ways, plan, on_fold, seconds_left)
+    best = choice.best
+    return choice, learn(task, best.way, everything, best.tuning, reporter), best
 
 
 def _make_certain(task: Task, base: Base, learned: Learned, trial: Trial | None) -> ConformalTable | None:
@@ -239,50 +257,44 @@ def _make_certain(task: Task, base: Base, learned: Learned, trial: Trial | None)
     return ConformalTable.fit(probs, trial.targets, balancing_weights(trial.targets))
 
 
-def _test_part(
-    task: Task, base: Base, pictures: Pictures, data_dir: Path | None
-) -> tuple[GlyphSet, Callable[[Learned], Retention] | None]:
-    """The test images of the new run, and, with old classes kept, how to compare before with after on theirs."""
+def _test_part(task: Task, pictures: GlyphSet, old: GlyphSet | None) -> GlyphSet:
+    """The test images of the new run: the pictures, behind the old classes' test images where these are kept."""
     if not task.kept:
-        return pictures.test, None
-    old = base.data("test", data_dir)
-    parts = [pictures.test] if old is None else [old, pictures.test]
-    names, name = task.glyphs.class_names, pictures.test.name
-    whole = joined(parts, names, name, "test", old.remark if old is not None else "")
-    if old is None:
-        return whole, None
-    known = old
-
-    def compare(learned: Learned) -> Retention:
-        images, targets = torch.from_numpy(known.images), known.targets
-        before, after = (predict(net, images).numpy().argmax(axis=1) for net in (base.classifier, learned.classifier))
-        new_images = torch.from_numpy(pictures.test.images)
-        new = predict(learned.classifier, new_images).numpy().argmax(axis=1) - task.kept
-        return Retention(
-            data=known.name,
-            images=len(known),
-            before=float(np.mean(before == targets)),
-            after=float(np.mean(after == targets)),
-            new=float(np.mean(new == pictures.test.targets)),
-        )
-
-    return whole, compare
+        return pictures
+    parts = [pictures] if old is None else [old, pictures]
+    remark = old.remark if old is not None else ""
+    return joined(parts, task.glyphs.class_names, pictures.name, "test", remark)
 
 
-def _export(run: Run, base: Base, conformal: ConformalTable | None, reporter: Reporter) -> Path | None:
-    """The run's model file, prepared for as the base is; None for a network that model files cannot hold."""
+def _retention(task: Task, old: GlyphSet, evaluation: Evaluation) -> Retention:
+    """Before and after on the old classes' test images, with which the evaluated ones begin."""
+    images = torch.from_numpy(old.images)
+    before = predict(task.base, images, batch_size=task.batch_size).numpy().argmax(axis=1)
+    right = evaluation.predictions == evaluation.targets
+    return Retention(
+        data=old.name,
+        images=len(old),
+        before=float(np.mean(before == old.targets)),
+        after=float(right[: len(old)].mean()),
+        new=float(right[len(old) :].mean()),
+    )
+
+
+def _conclude(run: Run, conformal: ConformalTable | None, reporter: Reporter) -> tuple[Evaluation, Path | None]:
+    """The run's evaluation and its model file; None for a network that model files cannot hold."""
     try:
-        path = export_run(run, framing=base.info.framing).path
+        evaluation = conclude(run)
     except ModelError as error:
         if run.recipe.network.name not in registry.imagenet_names():
             raise
         reporter.note(f"no model file: {error}")
-        return None
+        return evaluate(run), None
+    path = run.folder / MODEL_NAME
     info = Recognizer.load(path, threads=1).info
     with whole_file(path) as temporary:
         temporary.write_bytes(path.read_bytes())
-        set_description(temporary, replace(info, conformal=conformal, invert=base.info.invert))
-    return path
+        set_description(temporary, replace(info, conformal=conformal))
+    return evaluation, path
 
 
 def _accuracy_without(repeated: Integers, evaluation: Evaluation, pictures: int) -> float | None:
@@ -304,9 +316,7 @@ def _resolved_name(base: Base) -> str:
     return str(base.run.folder.resolve()) if base.run is not None else base.name
 
 
-def _facts(
-    base: Base, pictures: Pictures, task: Task, trials: list[Trial], learned: Learned, sheet: Path
-) -> dict[str, Any]:
+def _facts(base: Base, pictures: Pictures, task: Task, choice: Choice, learned: Learned, sheet: Path) -> dict[str, Any]:
     """What transfer.json says."""
     spec = base.classifier.spec
     return {
@@ -322,5 +332,6 @@ def _facts(
         "rehearsed": int(np.count_nonzero(task.glyphs.targets < task.kept)),
         "pictures": {"train": len(pictures.train), "test": len(pictures.test), "unusable": list(pictures.unusable)},
         "sheet": str(sheet),
-        "ways": [trial.to_json() for trial in trials],
+        "ways": [trial.to_json() for trial in choice.trials],
+        "untried": [way.to_json() for way in choice.untried],
     }

@@ -2,6 +2,7 @@
 
 definition.py   what a sweep file says, checked whole: parsing.py reads its tables, settings.py has its values
 space.py        which settings are varied, and their combinations
+bases.py        the trained networks that trials begin with, in the sweep's folder
 ledger.py       the book of trials: who is at which, what came out; each trial is claimed exactly once
 entry.py        what the book has of a trial; storage.py: where the book is kept
 locks.py        one claim at a time, and who is alive: file locks, or PostgreSQL's

@@ -16,6 +16,9 @@
     text = "Six epochs are best."
     best = { "training.epochs" = 6 }
 
+Where the recipe has a [transfer], the trials begin with a trained network: ``base = "runs/mnist-mnist-net-1"`` beside
+the recipe's name, or --base. See `bases`.
+
 A list has no [space]; it has a [[trial]] for each trial instead, with a name and either settings, a recipe of its own,
 or a classifier of scikit-learn. A file is checked whole, with every point of its space, before anything is run.
 """
@@ -39,9 +42,11 @@ from glyphlab.training.sweep.parsing import (
     listed_trials,
     shipped,
     shipped_folder,
+    transfer_mistakes,
 )
 from glyphlab.training.sweep.settings import Prediction, Search, Trial
 from glyphlab.training.sweep.space import LARGEST_GRID, Point, Space, flat
+from glyphlab.training.transfer import TRAINED_WAYS
 
 # A grid of at most so many points is checked point by point; larger ones, and the others, by so many random points.
 _CHECKED_POINTS = 500
@@ -60,10 +65,11 @@ class SweepDefinition:
     prediction: Prediction | None = None
 
     @classmethod
-    def load(cls, name_or_path: str | Path, data: str | None = None) -> SweepDefinition:
+    def load(cls, name_or_path: str | Path, data: str | None = None, base: str | None = None) -> SweepDefinition:
         """Read a shipped sweep by name, or a TOML file by path. Raises `RecipeError` that lists every mistake.
 
-        data: replaces the data set of the file: a known name, or the path of a folder or CSV file.
+        data: replaces the data set of the file: a known name, or the path of a folder or CSV file. base: the run or
+        model that the trials begin with, for recipes with a [transfer].
         """
         text = str(name_or_path)
         if not text.endswith(".toml"):
@@ -72,32 +78,40 @@ class SweepDefinition:
                     f"no sweep '{text}': {did_you_mean(text, shipped())} "
                     "(a sweep of your own is given by its path, ending in .toml)"
                 )
-            return cls.from_toml(shipped_folder().joinpath(f"{text}.toml").read_text(encoding="utf-8"), text, data=data)
+            content = shipped_folder().joinpath(f"{text}.toml").read_text(encoding="utf-8")
+            return cls.from_toml(content, text, data=data, base=base)
         path = Path(text)
         try:
             content = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"cannot read the sweep {path}: {error}") from error
-        return cls.from_toml(content, path.stem, path.parent, data)
+        except OSError as error:
+            raise RecipeError(f"cannot read the sweep {path}: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise RecipeError(f"cannot read the sweep {path}: it is no text in UTF-8") from error
+        return cls.from_toml(content, path.stem, path.parent, data, base)
 
     @classmethod
-    def from_toml(cls, text: str, name: str, folder: Path = Path(), data: str | None = None) -> SweepDefinition:
-        """Parse TOML text; recipes that are files lie in `folder`. data: as for `load`. Raises `RecipeError`."""
+    def from_toml(
+        cls, text: str, name: str, folder: Path = Path(), data: str | None = None, base: str | None = None
+    ) -> SweepDefinition:
+        """Parse TOML text; recipes that are files lie in `folder`. data, base: as for `load`. Raises `RecipeError`."""
         try:
             table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise RecipeError(f"sweep '{name}' is not valid TOML: {error}") from error
         parsed = SweepFile.checked(name, table)
-        if data is not None:
-            parsed = parsed.model_copy(update={"settings": flat(parsed.settings) | {"data.name": data}})
-        base = base_recipe(name, parsed, folder)
+        settings = flat(parsed.settings) | ({} if data is None else {"data.name": data})
+        parsed = parsed.model_copy(update={"settings": settings, "base": parsed.base if base is None else base})
+        recipe = base_recipe(name, parsed, folder)
         space, mistakes = Space.parse(parsed.space)
-        mistakes += key_mistakes(base, space)
+        mistakes += key_mistakes(recipe, space)
+        mistakes += transfer_mistakes(recipe, [*parsed.settings, *space.keys])
         if mistakes:
             raise RecipeError(joined(name, mistakes))
-        listed = tuple(listed_trials(name, parsed, base, folder))
-        definition = cls(name, parsed.description, base, parsed.search, space, listed, parsed.prediction)
+        listed = tuple(listed_trials(name, parsed, recipe, folder))
+        definition = cls(name, parsed.description, recipe, parsed.search, space, listed, parsed.prediction)
         definition._check()
+        if parsed.base:
+            definition._refuse_idle_base(parsed.base)
         return definition
 
     @classmethod
@@ -226,11 +240,22 @@ class SweepDefinition:
                     break
         if any("no effect" in mistake for mistake in mistakes):
             mistakes.append('where a setting acts beside some values only, give it when = { "that.setting" = value }')
-        for trial in self.listed:
-            if trial.recipe is not None:
+        for number, trial in enumerate(self.listed, start=1):
+            try:
                 _refuse_unjudged(trial.recipe)
+            except RecipeError as error:
+                mistakes.append(f"trial '{trial.label or number}': {str(error).partition(': ')[2]}")
         if mistakes:
             raise RecipeError(joined(self.name, mistakes))
+
+    def _refuse_idle_base(self, base: str) -> None:
+        recipes = [trial.recipe for trial in self.listed if trial.recipe is not None] or [self.base]
+        if not any(recipe.transfer is not None for recipe in recipes):
+            names = ", ".join(dict.fromkeys(recipe.name for recipe in recipes))
+            raise RecipeError(
+                f"sweep '{self.name}' has a base, '{base}', but its recipe ({names}) trains from the beginning; "
+                "take one with a [transfer], such as greek-frozen, or leave the base out"
+            )
 
     def _check_prediction(self) -> None:
         if self.prediction is None:
@@ -241,13 +266,33 @@ class SweepDefinition:
                 f"sweep '{self.name}': prediction speaks of '{unknown[0]}', which is not varied; "
                 f"{did_you_mean(unknown[0], self.keys)}"
             )
+        mistakes: list[str] = []
+        low, high = self.prediction.best_accuracy or (0.0, 1.0)
+        if not 0 <= low <= high <= 1:
+            mistakes.append(f"prediction.best_accuracy is [{low}, {high}]; expected two shares, such as [0.86, 0.89]")
+        for dimension in self.space.dimensions:
+            claimed_value = self.prediction.best.get(dimension.key)
+            if claimed_value is not None and dimension.listed and claimed_value not in dimension.listed:
+                mistakes.append(
+                    f"prediction.best says {dimension.key} = {claimed_value!r}, which no trial has; "
+                    f"expected one of {', '.join(map(repr, dimension.listed[:12]))}"
+                )
+        if mistakes:
+            raise RecipeError(joined(self.name, mistakes))
 
 
 def _refuse_unjudged(recipe: Recipe | None) -> None:
     """Refuse what has no validation images, or is not trained as a run."""
-    if recipe is not None and recipe.transfer is not None:
-        raise RecipeError(": [transfer] is for glyphlab transfer; a sweep trains from the beginning, remove it")
-    if recipe is not None and recipe.data.folds is None and recipe.data.validation == 0:
+    if recipe is None:
+        return
+    if recipe.transfer is not None and recipe.transfer.add:
+        raise RecipeError(": transfer.add keeps old classes, which the validation images do not show; remove it")
+    if recipe.transfer is not None and recipe.transfer.way not in TRAINED_WAYS:
+        raise RecipeError(
+            f": transfer.way is '{recipe.transfer.way}', but a sweep's trials are trained; expected "
+            f"{' or '.join(map(repr, TRAINED_WAYS))} (glyphlab transfer compares all ways)"
+        )
+    if recipe.data.folds is None and recipe.data.validation == 0:
         raise RecipeError(": data.validation is 0, but trials are judged on validation images; set it to 0.1, say")
 
 

@@ -30,6 +30,7 @@ from glyphlab.training.sweep.settings import Trial
 from glyphlab.training.sweep.space import encoded
 from glyphlab.training.sweep.storage import open_journal, open_postgres
 
+FORMAT = "glyphlab-sweep-1"
 # A trial that ended so many workers without finishing a single epoch would end the next one too.
 MOST_ATTEMPTS = 3
 # TPE may choose a point again; after so many repeats in a row a random new one is taken.
@@ -120,7 +121,17 @@ class Ledger:
     def definition(self) -> SweepDefinition:
         """The definition as it was written down."""
         if self._definition is None:
-            self._definition = SweepDefinition.from_record(self.record["definition"])
+            record = self.record
+            try:
+                if record.get("format", FORMAT) != FORMAT:
+                    raise RecipeError(f"format {record['format']!r}, expected {FORMAT!r}")
+                self._definition = SweepDefinition.from_record(record["definition"])
+            except (RecipeError, ValueError, KeyError, TypeError) as error:
+                reason = f"no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
+                raise RunError(
+                    f"sweep '{self.name}' was begun by another version of Glyphlab ({reason[:200]}); go on with that "
+                    "version, or begin another sweep with --name"
+                ) from None
         return self._definition
 
     @property
@@ -345,6 +356,7 @@ class Ledger:
 
 def _sealed(definition: SweepDefinition) -> dict[str, Any]:
     return {
+        "format": FORMAT,
         "definition": definition.to_record(),
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
         "prediction_sha256": definition.prediction.sha256 if definition.prediction else None,

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote
 
 from filelock import FileLock, Timeout
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import psycopg
 
 CONNECT_SECONDS = 10
+_SECRET = re.compile(r"(ssl)?password=", re.IGNORECASE)
 
 
 class Locks(Protocol):
@@ -161,15 +163,29 @@ class PostgresLocks:
 
 
 def without_password(url: str) -> str:
-    """The address as it may be shown and stored."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1@", url)
+    """The address as it may be shown and stored: without a password before the host or among the parameters."""
+    scheme, _, rest = url.partition("://")
+    place, mark, query = rest.partition("?")
+    user, at, host = place.rpartition("@")
+    kept = [pair for pair in query.split("&") if not _SECRET.match(pair)]
+    return f"{scheme}://{user.partition(':')[0]}{at}{host}" + (mark + "&".join(kept) if query and any(kept) else "")
 
 
 def unreachable(url: str, error: BaseException) -> str:
     """The message for a storage that does not answer."""
     lines = [line.strip() for line in str(error).splitlines() if "failed" in line] or [str(error).partition("\n")[0]]
     reason = lines[-1].rpartition("connection failed: ")[2]
+    for secret in _passwords(url):
+        reason = reason.replace(secret, "***")
     return (
         f"the storage {without_password(url)} does not answer: {reason[:200]}; see that the server runs and the "
         "address, user and password are right, or leave --storage out to keep the trials in a file"
     )
+
+
+def _passwords(url: str) -> list[str]:
+    """What a server's or library's message must not repeat, as it is written in the address and as it is meant."""
+    place, _, query = url.partition("://")[2].partition("?")
+    written = [place.rpartition("@")[0].partition(":")[2]]
+    written += [pair.partition("=")[2] for pair in query.split("&") if _SECRET.match(pair)]
+    return [form for secret in written for form in (secret, unquote(secret)) if form]

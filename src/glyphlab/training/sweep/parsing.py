@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,10 @@ from glyphlab.training.sweep.settings import Prediction, Search, Trial
 from glyphlab.training.sweep.space import Space, flat
 
 _SHOWN_MISTAKES = 4
+_DECIDED_BY_THE_BASE = (
+    "data.size", "data.channels", "data.invert", "data.skip_bad", "data.mean", "data.std",
+    "training.teachers", "training.distillation", "transfer.framing", "transfer.invert",
+)  # fmt: skip
 
 
 class ListedTrial(BaseModel):
@@ -36,6 +40,7 @@ class SweepFile(Section):
 
     description: str = ""
     recipe: str = "glyphnet"
+    base: str = ""
     settings: dict[str, Any] = Field(default_factory=dict)
     search: Search = Search()
     space: dict[str, Any] = Field(default_factory=dict)
@@ -64,12 +69,12 @@ def shipped_folder() -> Any:
 
 
 def base_recipe(name: str, parsed: SweepFile, folder: Path) -> Recipe:
-    """The recipe of all trials. A precision is settled once for the sweep, and compiling pays for none of them."""
+    """The recipe that trials vary. A precision is settled once for the sweep, and compiling pays for none of them."""
     try:
         base = _recipe(parsed.recipe, folder).with_settings(flat(parsed.settings))
         if base.engine.compile == "auto":
             base = base.with_settings({"engine.compile": False})
-        return _in_place(base)
+        return _placed(base, parsed)
     except RecipeError as error:
         raise RecipeError(f"sweep '{name}': {error}") from None
 
@@ -79,12 +84,22 @@ def _recipe(name_or_path: str, folder: Path) -> Recipe:
     return Recipe.load(folder / path if name_or_path.endswith(".toml") and not path.is_absolute() else name_or_path)
 
 
-def _in_place(recipe: Recipe) -> Recipe:
-    """The path of the user's own data made absolute, so that it means the same to a call from elsewhere."""
+def _placed(recipe: Recipe, parsed: SweepFile) -> Recipe:
+    """With the file's base, where the recipe begins with one; paths of the user's own data and base made absolute.
+
+    So they mean the same to a call from elsewhere.
+    """
+    changes: dict[str, str] = {}
+    if parsed.base and recipe.transfer is not None:
+        recipe = recipe.with_settings({"transfer.base": parsed.base})
     path = Path(recipe.data.name).expanduser()
-    if recipe.data.name in names() or not path.exists() or path.is_absolute():
-        return recipe
-    return recipe.with_settings({"data.name": str(path.resolve())})
+    if recipe.data.name not in names() and path.exists() and not path.is_absolute():
+        changes["data.name"] = str(path.resolve())
+    if recipe.transfer is not None and recipe.transfer.base:
+        base = Path(recipe.transfer.base).expanduser()
+        if base.exists() and not base.is_absolute():
+            changes["transfer.base"] = str(base.resolve())
+    return recipe.with_settings(changes) if changes else recipe
 
 
 def listed_trials(name: str, parsed: SweepFile, base: Recipe, folder: Path) -> Iterator[Trial]:
@@ -124,9 +139,9 @@ def _own_recipe(listed: ListedTrial, parsed: SweepFile, base: Recipe, folder: Pa
             raise RecipeError("baseline stands for itself; take recipe and settings out")
         return None
     if listed.recipe is None:
-        return base.with_settings(flat(listed.settings))
+        return _placed(base.with_settings(flat(listed.settings)), parsed)
     shared = _recipe(listed.recipe, folder).with_settings(flat(parsed.settings))
-    return _in_place(shared.with_settings(flat(listed.settings) | {"engine.compile": False}))
+    return _placed(shared.with_settings(flat(listed.settings) | {"engine.compile": False}), parsed)
 
 
 def _shown_keys(tables: list[dict[str, Any]]) -> list[str]:
@@ -145,6 +160,14 @@ def key_mistakes(base: Recipe, space: Space) -> list[str]:
     return [f"space: unknown setting '{key}'; {_near(key, known)}" for key in space.keys if key not in known]
 
 
+def transfer_mistakes(base: Recipe, keys: Iterable[str]) -> list[str]:
+    """Settings of the file that have no effect where trials begin with a trained network."""
+    if base.transfer is None:
+        return []
+    idle = [key for key in keys if key.startswith("network.") or key in _DECIDED_BY_THE_BASE]
+    return [f"{key} has no effect in a transfer: the base and the pictures decide; leave it out" for key in idle]
+
+
 def _near(key: str, known: list[str]) -> str:
     """The nearest settings to a misspelt one; a bare field name is looked for in every section."""
     same = [option for option in known if option.partition(".")[2] == key]
@@ -156,13 +179,14 @@ def _near(key: str, known: list[str]) -> str:
 
 def _in_words(detail: Any) -> str:
     """One of pydantic's findings as a phrase."""
-    places = [str(part) for part in detail["loc"]]
+    # A place in a list is counted from 1, as people and this software's other messages do.
+    places = [str(part + 1) if isinstance(part, int) else str(part) for part in detail["loc"]]
     where = ".".join(places)
     if detail["type"] == "extra_forbidden":
         return f"unknown entry '{where}'; {did_you_mean(places[-1], _known_entries(places[:-1]))}"
     if detail["type"] == "missing":
         return f"{where} is missing"
-    expected = detail["msg"].removeprefix("Input should be ")
+    expected = detail["msg"].removeprefix("Input should be ").replace("valid dictionary", "table")
     return f"{where} is {detail['input']!r}; expected {expected}"
 
 

@@ -20,6 +20,7 @@ from glyphlab.training.progress import Plan, Reporter, StepNews
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 from glyphlab.training.sweep.baselines import judge_baseline
+from glyphlab.training.sweep.bases import located
 from glyphlab.training.sweep.entry import Claim, Standing
 from glyphlab.training.sweep.ledger import Ledger
 from glyphlab.training.train import compose, resume, settled, train_glyphs
@@ -57,6 +58,10 @@ class Bench:
     stopping: Callable[[], bool]
     tell: Callable[[dict[str, Any]], None]
 
+    def composed(self, recipe: Recipe) -> Recipe:
+        """The recipe as it is trained here: paths absolute, and with the network it begins with, if any."""
+        return compose(located(recipe, self.runs_dir.parent))
+
 
 def settle_engine(recipe: Recipe, images: Images, threads: int) -> dict[str, Any]:
     """The engine of all trials on this machine, timed once on the given recipe."""
@@ -74,7 +79,7 @@ def run_trial(claim: Claim, bench: Bench) -> Standing:
     """
     trial, ledger = claim.entry.trial, bench.ledger
     if trial.baseline is not None:
-        base = compose(ledger.definition.base)
+        base = bench.composed(ledger.definition.base)
         result = judge_baseline(trial.baseline, base, bench.images.of(base), bench.threads)
         ledger.end(claim, Standing.FINISHED, result)
         return Standing.FINISHED
@@ -85,7 +90,7 @@ def run_trial(claim: Claim, bench: Bench) -> Standing:
         return Standing.FAILED
     except RunError as error:
         left = existing_run(bench.runs_dir, ledger.name, claim.entry.number)
-        if left is None or left.status["status"] != "failed":
+        if left is None or left.status["status"] != "failed" or isinstance(error.__cause__, OSError):
             raise
         ledger.end(claim, Standing.FAILED, failure=str(error))
         return Standing.FAILED
@@ -148,15 +153,18 @@ def _train(claim: Claim, bench: Bench) -> tuple[Run, bool]:
     run = existing_run(bench.runs_dir, ledger.name, number)
     if run is not None:
         status = run.status
-        begun = status["status"] in ("started", "running", Ending.INTERRUPTED.value)
+        # One that failed fails again where its settings are the cause, and goes on where the disk was full.
+        begun = status["status"] in ("started", "running", "failed", Ending.INTERRUPTED.value)
         if status["status"] == PRUNED or not begun or 0 < status.get("total_steps", 0) <= status["step"]:
             return run, status["status"] == PRUNED  # over, but the worker died before it could say so
         # Its recipe is given, so that a folder of the same name from elsewhere is refused.
-        same, place = compose(claim.entry.trial.recipe), bench.images.data_dir
+        same, place = bench.composed(claim.entry.trial.recipe), bench.images.data_dir
         return resume(run, recipe=same, data_dir=place, reporter=watcher, stop=stop), watcher.hopeless
+    composed = bench.composed(claim.entry.trial.recipe)
     own = {key for key in claim.entry.trial.point if key.startswith("engine.")}
-    engine = {key: value for key, value in bench.engine.items() if key not in own}
-    recipe = compose(claim.entry.trial.recipe).with_settings(engine)
+    if composed.transfer is not None and composed.engine.threads != "auto":
+        own.add("engine.threads")
+    recipe = composed.with_settings({key: value for key, value in bench.engine.items() if key not in own})
     named = recipe.model_copy(update={"name": _run_name(ledger.name, number)})
     glyphs = bench.images.of(named)
     run = train_glyphs(

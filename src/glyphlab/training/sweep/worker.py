@@ -85,13 +85,14 @@ def _bench(
     orders: Orders, ledger: Ledger, stopping: Callable[[], bool], tell: Callable[[dict[str, Any]], None]
 ) -> Bench:
     """What all trials of this worker share; the engine is settled by the first worker of a machine, for all."""
+    from glyphlab.training.sweep.bases import located
     from glyphlab.training.sweep.trial import Bench, Images, settle_engine
 
     images = Images(Path(orders.data_dir) if orders.data_dir else None)
     path = Path(orders.folder) / f"engine-{socket.gethostname()}.json"
     with ledger.exclusive():
         if not path.exists():
-            recipe = _representative(ledger)
+            recipe = located(_representative(ledger), Path(orders.folder))
             # Precision changes figures a little, so machines must not differ in it; the rest changes only the speed.
             precision = ledger.fact("precision")
             if precision is not None:

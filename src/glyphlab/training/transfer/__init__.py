@@ -6,3 +6,6 @@ The ways differ in what they change. `heads` replaces the last layer by one that
 logistic regression; `finetune` trains a last layer, or more, by gradient descent; `adding` keeps the old classes and
 puts new columns beside theirs.
 """
+
+# The ways that train by gradient descent; the others solve for the last layer. Here, since asking needs no torch.
+TRAINED_WAYS = ("frozen", "finetune")

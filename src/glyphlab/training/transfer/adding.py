@@ -10,6 +10,7 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError
 from glyphlab.training.seeds import Purpose, derived_seed
 from glyphlab.training.transfer.heads import Floats, Head, Integers, Tuning
+from glyphlab.training.transfer.threads import one_thread
 
 # Without pictures of the old classes the new ones may not be surer than this share of their own pictures needs.
 SHARE_RECOGNISED = 0.95
@@ -38,6 +39,7 @@ def rehearsal(old: GlyphSet, seed: int) -> GlyphSet:
     return old.subset(np.sort(np.concatenate([rng.permutation(own)[:most] for own in members])))
 
 
+@one_thread()
 def added_columns(
     old: Head, features: Floats, targets: Integers, kept_logits: Floats, classes: int, *, tuning: Tuning
 ) -> Head:
@@ -76,6 +78,7 @@ def added_columns(
     return Head(weight.astype(np.float32), bias)
 
 
+@one_thread()
 def restrained(head: Head, kept: int, features: Floats, surplus: float) -> Head:
     """All new columns lowered together, for want of pictures of the old classes.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from glyphlab.errors import RunError
 from glyphlab.networks.classifier import Classifier
@@ -23,11 +25,23 @@ from glyphlab.training.seeds import Purpose, derived_seed
 from glyphlab.training.transfer.frozen import PartlyFrozen, lower_layers, with_classes
 from glyphlab.training.transfer.heads import Head, Integers
 from glyphlab.training.transfer.task import Task
+from glyphlab.training.transfer.threads import one_thread
 
 # "auto" epochs: about so many pictures are seen in all, within these bounds. A minute on two cores holds six such
 # trainings, five for cross-validation and the last one.
 _AUTO_IMAGES = 6_000
 _AUTO_EPOCHS = (5, 60)
+# Layers with fewer values than this are trained by one thread; see `one_thread`.
+_WORTH_SHARING = 500_000
+
+
+class _ConstantJob(Job):
+    """A job whose images are what the layers below have made of them already: float32 [N, ...], never varied."""
+
+    def batch(self, step: int, order: Tensor) -> tuple[Tensor, Tensor]:
+        """What has been made of a step's images, and their targets. Pure."""
+        chosen = self.chosen(step, order)
+        return self.images[chosen], self.targets[chosen]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +72,20 @@ def fine_tune(task: Task, pictures: Integers, start: Head, reporter: Reporter | 
 def train_last_layer(task: Task, pictures: Integers, reporter: Reporter | None = None) -> Trained:
     """Report B's way: all layers frozen, the last one replaced by a new, random one, trained by the frozen recipe.
 
-    Dropout in the frozen layers stays at work, as it does in the report.
+    Dropout in the frozen layers stays at work, as it does in the report. What lies below it says the same of a picture
+    in every epoch and is computed once, see `Task.constants`.
     """
     torch.manual_seed(derived_seed(task.frozen_recipe.training.seed, Purpose.WEIGHTS))
     classifier = with_classes(task.base, task.glyphs.class_names)
     classifier.freeze(len(lower_layers(classifier)))
+    classifier.begin = task.constant
     return _train(classifier, task, task.frozen_recipe, pictures, reporter)
+
+
+def images_to_train_on(recipe: Recipe, pictures: int) -> int:
+    """How many images a training with so many pictures sees in all."""
+    epochs = recipe.training.epochs
+    return pictures * (auto_epochs(pictures) if epochs == "auto" else epochs)
 
 
 def _train(
@@ -72,13 +94,14 @@ def _train(
     """The training loop on a classifier that is not new, without validation images and in memory."""
     reporter = reporter or Silent()
     epochs = recipe.training.epochs
-    counted = recipe.with_settings({"training.epochs": _auto_epochs(len(pictures)) if epochs == "auto" else epochs})
+    counted = recipe.with_settings({"training.epochs": auto_epochs(len(pictures)) if epochs == "auto" else epochs})
     engine = settled_engine(counted, classifier)
     settled = counted.model_copy(update={"engine": engine.settings()})
-    job = Job(
+    shown = task.constants if classifier.begin else torch.from_numpy(task.glyphs.images)
+    job = (_ConstantJob if classifier.begin else Job)(
         recipe=settled,
-        engine=engine,
-        images=torch.from_numpy(task.glyphs.images).to(engine.device),
+        engine=replace(engine, channels_last=engine.channels_last and (shown.ndim == 4 or not classifier.begin)),
+        images=shown.to(engine.device),
         targets=torch.from_numpy(task.glyphs.targets).to(engine.device),
         train=torch.from_numpy(pictures).to(engine.device),
         validation=torch.empty(0, dtype=torch.int64, device=engine.device),
@@ -94,12 +117,24 @@ def _train(
         sums=torch.zeros(3, dtype=torch.float32 if engine.device == "mps" else torch.float64, device=engine.device),
     )
     try:
-        ending = fit(job, state, Memory(f"{task.glyphs.name}-{recipe.name}"), reporter, lambda: False)
+        with one_thread() if _is_small(classifier) else nullcontext():
+            ending = fit(job, state, Memory(f"{task.glyphs.name}-{recipe.name}"), reporter, lambda: False)
     finally:
         reporter.stop()
+    result = state.result.cpu().eval()
+    assert isinstance(result, PartlyFrozen)
+    result.begin = 0
     if ending is Ending.TIME_BUDGET and not state.history:
         raise RunError(f"training.time_budget_seconds = {settings.time_budget_seconds:g} ended before the first step")
-    return Trained(state.result.cpu().eval(), state.history, settled, state.time_seconds)
+    return Trained(result, state.history, settled, state.time_seconds)
+
+
+def _is_small(classifier: PartlyFrozen) -> bool:
+    """Whether so little is computed at a step that threads would wait for each other longer than they work."""
+    if not classifier.begin:
+        return False
+    layers = list(classifier.body.children())[classifier.begin :]
+    return sum(values.numel() for layer in layers for values in layer.parameters()) < _WORTH_SHARING
 
 
 def settled_engine(recipe: Recipe, classifier: Classifier) -> Engine:
@@ -118,6 +153,7 @@ def settled_engine(recipe: Recipe, classifier: Classifier) -> Engine:
     return engine
 
 
-def _auto_epochs(pictures: int) -> int:
+def auto_epochs(pictures: int) -> int:
+    """The epochs that "auto" stands for, with so many pictures to learn from."""
     fewest, most = _AUTO_EPOCHS
     return int(np.clip(math.ceil(_AUTO_IMAGES / max(pictures, 1)), fewest, most))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from torch import nn
+from torch import Tensor, nn
 
 from glyphlab.errors import ModelError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
@@ -14,6 +14,7 @@ from glyphlab.networks.features import output_layer
 Freeze: TypeAlias = Literal["all", "none"] | int
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
 
 class PartlyFrozen(Classifier):
@@ -21,11 +22,22 @@ class PartlyFrozen(Classifier):
 
     A handful of pictures says less about the mean of a feature than the thousands that the network was trained on.
     Apart from that it is trained, saved and used as any other.
+
+    begin: while it is above 0, `forward` takes what the body's first `begin` layers make of the images.
     """
+
+    begin: int = 0
 
     def __init__(self, spec: ClassifierSpec) -> None:
         super().__init__(spec)
         self.train(self.training)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """As any classifier's; or from the layer `begin` on."""
+        if not self.begin:
+            return super().forward(images)
+        logits: Tensor = self.body[self.begin :](images)  # type: ignore[index]
+        return logits
 
     def train(self, mode: bool = True) -> PartlyFrozen:
         """Training mode for all but the batch norms."""
@@ -63,6 +75,21 @@ def lower_layers(classifier: Classifier) -> list[str]:
     weighted = [name for name, module in classifier.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     weighted.remove(output_layer(classifier)[0])
     return weighted
+
+
+def constant_layers(classifier: Classifier) -> int:
+    """How many of the body's first layers give the same for the same image while all below the last are frozen.
+
+    They end where dropout sets in, and before the last layer. 0 for a body that is no sequence of layers.
+    """
+    if not isinstance(classifier.body, nn.Sequential):
+        return 0
+    last = output_layer(classifier)[1]
+    for place, layer in enumerate(classifier.body):
+        parts = list(layer.modules())
+        if last in parts or any(isinstance(part, _DROPOUTS) and part.p > 0 for part in parts):
+            return place
+    return 0
 
 
 def frozen_layers(classifier: Classifier, freeze: Freeze) -> int:

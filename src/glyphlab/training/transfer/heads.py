@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from glyphlab.networks.classifier import Classifier
 from glyphlab.networks.features import output_layer
+from glyphlab.training.transfer.threads import one_thread
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -69,6 +70,7 @@ class Head:
                 last.bias.copy_(torch.from_numpy(self.bias))
 
 
+@one_thread()
 def class_means(features: Floats, targets: Integers, classes: int, *, bias: bool) -> Head:
     """The nearest class mean as a linear layer.
 
@@ -99,7 +101,8 @@ def logistic_probe(features: Floats, targets: Integers, classes: int, *, bias: b
     model = LogisticRegression(
         C=strength, fit_intercept=bias, class_weight="balanced", max_iter=_MOST_ITERATIONS, tol=_TOLERANCE
     )
-    model.fit(features / spread, targets)
+    with one_thread():  # here, for only libraries that are loaded already can be told
+        model.fit(features / spread, targets)
     weight, intercept = model.coef_ / spread, model.intercept_
     if classes == 2:  # scikit-learn has one row for both; halved, the difference of the logits stays what it was
         weight, intercept = np.concatenate([-weight, weight]) / 2, np.concatenate([-intercept, intercept]) / 2

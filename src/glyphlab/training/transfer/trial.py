@@ -1,10 +1,9 @@
-"""Which way is best, and how sure its answers may be: stratified cross-validation on the pictures to learn from."""
+"""How good a way is, and how sure its answers may be: stratified cross-validation on the pictures to learn from."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,15 @@ import torch
 from glyphlab.networks.classifier import predict
 from glyphlab.training.images import stratified_folds
 from glyphlab.training.seeds import Purpose, derived_seed
-from glyphlab.training.transfer.adding import SHARE_RECOGNISED, TOLERATED_COST
+from glyphlab.training.transfer.adding import SHARE_RECOGNISED
 from glyphlab.training.transfer.heads import Floats, Head, Integers, Tuning, certainty
 from glyphlab.training.transfer.task import Task
+from glyphlab.training.transfer.threads import one_thread
 from glyphlab.training.transfer.ways import Way, learn, solve
 
 FOLDS = 5
 # Above so many pictures one fold is judged instead of all: it is large enough, and five trainings take long.
 FEW_PICTURES = 1_000
-STRENGTHS = tuple(Tuning(strength) for strength in (0.1, 1.0, 10.0))
-OWN_WEIGHTS = tuple(Tuning(strength, weight) for strength in (1.0, 10.0) for weight in (1.0, 4.0, 16.0, 64.0, 256.0))
-
-# Told of the way, how many of its folds are judged, and how many there are; before the first and after each.
-OnFold = Callable[[Way, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,68 +103,89 @@ class Trial:
         } | (asdict(self.tuning) if self.way in ("probe", "finetune") else {})
 
 
-def try_ways(task: Task, ways: Iterable[Way], plan: Plan, on_fold: OnFold | None = None) -> list[Trial]:
-    """Cross-validate each way. Fine-tuning begins from the probe that was found best, where that was tried before."""
-    trials: list[Trial] = []
-    for way in ways:
-        tuning = next((trial.tuning for trial in trials if trial.way == "probe"), Tuning())
-        trials.append(_try_probe(task, plan, on_fold) if way == "probe" else _try(task, way, plan, tuning, on_fold))
-    return trials
+@dataclass
+class Judging:
+    """A trial under way: fold after fold, until all are judged or whoever watches has seen enough.
 
-
-def best_of(trials: Iterable[Trial]) -> Trial:
-    """The most accurate way; of equals the most accurate on varied copies, and of those the one with the least loss.
-
-    Few pictures are often all answered rightly, by every way. Their copies are harder, and were not learned from
-    either where the picture was not.
+    answers: of each fold judged so far, logits float32 [m, K] for its pictures and then for their copies.
     """
-    return min(trials, key=lambda trial: (-round(trial.accuracy, 6), -round(trial.varied, 6), trial.loss))
 
+    task: Task
+    way: Way
+    plan: Plan
+    tuning: Tuning
+    answers: list[Floats] = field(default_factory=list)
+    time_seconds: float = 0.0
 
-def _try_probe(task: Task, plan: Plan, on_fold: OnFold | None) -> Trial:
-    """The probe with each tuning; the best one, with the time of all.
+    def judge_next(self) -> None:
+        """Learn from all folds but the next, and ask what was learned about that one."""
+        began = time.monotonic()
+        held = self._held(len(self.answers))
+        others = np.setdiff1d(np.arange(len(self.plan.parts)), held)
+        self.answers.append(_answers(self.task, self.way, others, self.task.views.of(held), self.tuning))
+        self.time_seconds += time.monotonic() - began
 
-    Beside kept classes it is the best of those that cost them no more than is tolerated, or the one that costs least.
-    """
-    tunings = OWN_WEIGHTS if task.rehearses else STRENGTHS
-    trials = [_try(task, "probe", plan, tuning, on_fold) for tuning in tunings]
-    affordable = [trial for trial in trials if trial.cost <= TOLERATED_COST]
-    best = best_of(affordable) if affordable else min(trials, key=lambda trial: trial.cost)
-    return replace(best, time_seconds=sum(trial.time_seconds for trial in trials))
+    @property
+    def done(self) -> int:
+        """How many folds have been judged."""
+        return len(self.answers)
 
+    @property
+    def to_do(self) -> int:
+        """How many folds have not."""
+        return len(self.plan.judged) - len(self.answers)
 
-def _try(task: Task, way: Way, plan: Plan, tuning: Tuning, on_fold: OnFold | None) -> Trial:
-    began = time.monotonic()
-    held_back = [np.flatnonzero(plan.parts == fold) for fold in plan.judged]
-    logits: list[Floats] = []
-    varied: list[Floats] = []
-    for number, held in enumerate(held_back):
-        if on_fold is not None:
-            on_fold(way, number, len(held_back))
-        rows = task.views.of(held)
-        answers = _answers(task, way, np.setdiff1d(np.arange(len(plan.parts)), held), rows, tuning)
-        logits.append(answers[: len(held)])
-        varied.append(answers)
-    if on_fold is not None:
-        on_fold(way, len(held_back), len(held_back))
-    targets = [task.glyphs.targets[held] for held in held_back]
-    surplus = 0.0
-    if task.kept and not task.rehearses:
-        surplus = surplus_of(np.concatenate(logits), task.kept)
-        for part in varied:  # of which those of the pictures themselves are views
-            part[:, task.kept :] -= surplus
-    return Trial(
-        way=way,
-        pictures=np.concatenate(held_back),
-        logits=np.concatenate(logits),
-        targets=np.concatenate(targets),
-        accuracies=tuple(_accuracy(task, part, truth) for part, truth in zip(logits, targets, strict=True)),
-        varied=_accuracy(task, np.concatenate(varied), _targets(task, held_back)),
-        tuning=tuning,
-        time_seconds=time.monotonic() - began,
-        lowered=surplus,
-        cost=_cost(task, np.concatenate(held_back), np.concatenate(logits)) if task.rehearses else 0.0,
-    )
+    def best_possible(self) -> tuple[float, float]:
+        """`accuracy` and `varied` of the trial if from now on everything were answered rightly."""
+        assert not self.task.kept, "a class may be judged in several folds"
+        accuracies, right, count = [1.0] * self.to_do, 0, 0
+        for number in range(len(self.plan.judged)):
+            held = self._held(number)
+            rows = self.task.views.of(held)
+            count += len(rows)
+            if number >= self.done:
+                right += len(rows)
+                continue
+            hits = self.answers[number].argmax(axis=1) == self._targets(rows)
+            accuracies.append(float(hits[: len(held)].mean()))
+            right += int(hits.sum())
+        return float(np.mean(accuracies)), right / count
+
+    def trial(self) -> Trial:
+        """What came out. All folds have been judged."""
+        assert not self.to_do, self.to_do
+        held = [self._held(number) for number in range(self.done)]
+        # Copied, for they may be lowered, which the pictures' own, being parts of them, then are as well.
+        varied = [answers.copy() for answers in self.answers]
+        logits = [answers[: len(own)] for answers, own in zip(varied, held, strict=True)]
+        targets = [self.task.glyphs.targets[own] for own in held]
+        surplus, kept = 0.0, self.task.kept
+        if kept and not self.task.rehearses:
+            surplus = surplus_of(np.concatenate(logits), kept)
+            for part in varied:
+                part[:, kept:] -= surplus
+        shown = np.concatenate([self.task.views.of(own) for own in held])
+        pictures, answers = np.concatenate(held), np.concatenate(logits)
+        return Trial(
+            way=self.way,
+            pictures=pictures,
+            logits=answers,
+            targets=np.concatenate(targets),
+            accuracies=tuple(_accuracy(self.task, part, truth) for part, truth in zip(logits, targets, strict=True)),
+            varied=_accuracy(self.task, np.concatenate(varied), self._targets(shown)),
+            tuning=self.tuning,
+            time_seconds=self.time_seconds,
+            lowered=surplus,
+            cost=_cost(self.task, pictures, answers) if self.task.rehearses else 0.0,
+        )
+
+    def _held(self, number: int) -> Integers:
+        """The pictures of a fold, counted from 0."""
+        return np.flatnonzero(self.plan.parts == self.plan.judged[number])
+
+    def _targets(self, rows: Integers) -> Integers:
+        """Of views, by their rows."""
+        return self.task.glyphs.targets[self.task.views.source[rows]]
 
 
 def surplus_of(logits: Floats, kept: int) -> float:
@@ -178,17 +194,19 @@ def surplus_of(logits: Floats, kept: int) -> float:
     return float(np.quantile(margins, 1 - SHARE_RECOGNISED))
 
 
-def _targets(task: Task, held_back: list[Integers]) -> Integers:
-    """Of the held-back pictures and their copies."""
-    return np.concatenate([task.glyphs.targets[task.views.source[task.views.of(held)]] for held in held_back])
+@one_thread()
+def _solved(task: Task, way: Way, pictures: Integers, rows: Integers, tuning: Tuning) -> Floats:
+    return solve(task, way, pictures, tuning).logits(task.views.features[rows])
 
 
 def _answers(task: Task, way: Way, pictures: Integers, rows: Integers, tuning: Tuning) -> Floats:
     """Logits for the views in `rows` of a network that learned from `pictures`."""
     if way in ("means", "probe"):
-        return solve(task, way, pictures, tuning).logits(task.views.features[rows])
-    learned = learn(task, way, pictures, tuning)
-    answers: Floats = predict(learned.classifier, torch.from_numpy(task.views.images[rows])).numpy()
+        return _solved(task, way, pictures, rows, tuning)
+    classifier = learn(task, way, pictures, tuning).classifier
+    if way == "frozen":  # below its last layer it is the base still
+        return Head.of(classifier).logits(task.views.features[rows])
+    answers: Floats = predict(classifier, torch.from_numpy(task.views.images[rows]), batch_size=task.batch_size).numpy()
     return answers
 
 
