@@ -138,6 +138,20 @@ def test_ctrl_c_within_an_epoch_and_resuming_ends_bit_equal(
     assert essence(resume(stopped)) == essence(straight)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_resuming_ends_bit_equal_in_the_memory_format_of_most_runs(
+    optimizer: str, precision: str, picture_folder: Path, tmp_path: Path
+) -> None:
+    """Fused optimisers step by memory order, so what is loaded must lie as it lay."""
+    changes = {"network.name": "glyphnet", "network.width": 8, "engine.channels_last": True, "training.epochs": 2}
+    recipe = stateful(**changes, **{"training.optimizer": optimizer, "engine.precision": precision})
+    whole = train(recipe, picture_folder, runs_dir=tmp_path / "whole")
+    stopped = train(recipe, picture_folder, runs_dir=tmp_path, reporter=StopAfter(5))
+    assert stopped.status["step"] == 5
+    assert essence(resume(stopped)) == essence(whole)
+
+
 def test_extending_a_finished_run_equals_a_longer_run(straight: Run, picture_folder: Path, tmp_path: Path) -> None:
     short = train(stateful(**{"training.epochs": 2}), picture_folder, runs_dir=tmp_path)
     assert essence(resume(short, epochs=4)) == essence(straight)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +12,11 @@ import typer
 
 from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
 from glyphlab.cli.settings import parse_settings
+from glyphlab.errors import GlyphlabError
 
 if TYPE_CHECKING:
     from glyphlab.evaluation.result import Evaluation
+    from glyphlab.training.distributed import World
     from glyphlab.training.run import Run
 
 EXAMPLES = """[bold]Examples[/]
@@ -30,6 +34,8 @@ glyphlab train mnist --set training.lr=0.01 --set network.width=64
 glyphlab train --resume runs/mnist-glyphnet-1  (continue after Ctrl-C, a crash or a power cut)
 
 glyphlab train --resume runs/mnist-glyphnet-1 --epochs 20  (make a finished run longer)
+
+torchrun --nproc-per-node 2 -m glyphlab train mnist  (several processes; see docs/scaling.md)
 """
 
 
@@ -74,30 +80,27 @@ def train(
     from glyphlab.cli.progress import reporter_for
     from glyphlab.evaluation.export import conclude
     from glyphlab.training import train as training
+    from glyphlab.training.loop import Ending
     from glyphlab.training.run import Run
 
-    changes = parse_settings(settings or [])
-    if skip_bad:
-        changes["data.skip_bad"] = True
-    reporter = reporter_for(quiet=quiet)
-    if resume is not None:
-        same = None
-        if recipe is not None or data is not None or changes:
-            base = Run.open(resume, runs_dir).recipe if recipe is None else recipe
-            same = training.compose(base, data, settings=changes)
-        run = training.resume(
-            resume, epochs=epochs, recipe=same, data_dir=data_dir, runs_dir=runs_dir, reporter=reporter
-        )
-    else:
-        run = training.train(
-            recipe or training.DEFAULT_RECIPE,
-            data,
-            epochs=epochs,
-            settings=changes,
-            data_dir=data_dir,
-            runs_dir=runs_dir,
-            reporter=reporter,
-        )
+    with _joined() as world:
+        if not world.is_first:
+            ending = training.assist(world, data_dir=data_dir)
+            sys.exit(130 if ending is Ending.INTERRUPTED else 0)
+        changes = parse_settings(settings or [])
+        if skip_bad:
+            changes["data.skip_bad"] = True
+        where: dict[str, Any] = {"data_dir": data_dir, "runs_dir": runs_dir}
+        where |= {"reporter": reporter_for(quiet=quiet), "world": world}
+        if resume is not None:
+            same = None
+            if recipe is not None or data is not None or changes:
+                base = Run.open(resume, runs_dir).recipe if recipe is None else recipe
+                same = training.compose(base, data, settings=changes)
+            run = training.resume(resume, epochs=epochs, recipe=same, **where)
+        else:
+            chosen = recipe or training.DEFAULT_RECIPE
+            run = training.train(chosen, data, epochs=epochs, settings=changes, **where)
     interrupted = run.status["status"] == "interrupted"
     evaluation = None
     if evaluate and not interrupted:
@@ -108,6 +111,23 @@ def train(
         _print_outcome(run, evaluation)
     if interrupted:
         sys.exit(130)
+
+
+@contextmanager
+def _joined() -> Iterator[World]:
+    """This process's place among those that torchrun started. Of what goes wrong for all of them, one speaks."""
+    from glyphlab.training.distributed import World
+
+    world = World.of_torchrun()
+    try:
+        yield world
+    except GlyphlabError:
+        speaks = world.speaks()
+        world.give_up()
+        if not speaks:
+            sys.exit(2)
+        raise
+    world.leave()
 
 
 def _as_json(run: Run, evaluation: Evaluation | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from glyphlab.errors import RunError
@@ -70,21 +70,7 @@ class TrainingState:
 
 def save_checkpoint(state: TrainingState, path: Path) -> None:
     """Write the state; raises `RunError` when the disk refuses."""
-    tensors = {f"network.{name}": tensor for name, tensor in state.classifier.state_dict().items()}
-    if state.average is not None:
-        tensors |= {f"average.{name}": tensor for name, tensor in state.average.state_dict().items()}
-    tensors |= dict(_optimizer_tensors(state.optimizer))
-    tensors["sums"] = state.sums
-    facts = {
-        "step": state.step,
-        "total_steps": state.total_steps,
-        "history": [asdict(row) for row in state.history],
-        "best": asdict(state.best) if state.best else None,
-        "plateau": asdict(state.plateau) if state.plateau else None,
-        "time_seconds": state.time_seconds,
-    }
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, save(whole, metadata={"format": FORMAT, "state": json.dumps(facts)}))
+    write_bytes(path, pack(state))
 
 
 def load_checkpoint(state: TrainingState, path: Path) -> None:
@@ -103,16 +89,45 @@ def load_checkpoint(state: TrainingState, path: Path) -> None:
             "continue with that version, or train anew"
         )
     try:
-        facts = json.loads(metadata["state"])
-        state.classifier.load_state_dict(_part(tensors, "network."))
-        if state.average is not None:
-            state.average.load_state_dict(_part(tensors, "average."))
-        _load_optimizer(state.optimizer, _part(tensors, "optimizer."))
-        state.sums.copy_(tensors["sums"])
-        _take_facts(state, facts)
+        _restore(state, tensors, json.loads(metadata["state"]))
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[-1]
         raise RunError(f"{path} does not belong to this run's recipe or is damaged: {reason}") from error
+
+
+def pack(state: TrainingState) -> bytes:
+    """The whole state, as a .safetensors file has it."""
+    tensors = {f"network.{name}": tensor for name, tensor in state.classifier.state_dict().items()}
+    if state.average is not None:
+        tensors |= {f"average.{name}": tensor for name, tensor in state.average.state_dict().items()}
+    tensors |= dict(_optimizer_tensors(state.optimizer))
+    tensors["sums"] = state.sums
+    facts = {
+        "step": state.step,
+        "total_steps": state.total_steps,
+        "history": [asdict(row) for row in state.history],
+        "best": asdict(state.best) if state.best else None,
+        "plateau": asdict(state.plateau) if state.plateau else None,
+        "time_seconds": state.time_seconds,
+    }
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return save(whole, metadata={"format": FORMAT, "state": json.dumps(facts)})
+
+
+def unpack(state: TrainingState, packed: bytes) -> None:
+    """Bring `state` to where another process of the same training called `pack`."""
+    length = int.from_bytes(packed[:8], "little")  # the header's, see the format of .safetensors
+    metadata = json.loads(packed[8 : 8 + length])["__metadata__"]
+    _restore(state, load(packed), json.loads(metadata["state"]))
+
+
+def _restore(state: TrainingState, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    state.classifier.load_state_dict(_part(tensors, "network."))
+    if state.average is not None:
+        state.average.load_state_dict(_part(tensors, "average."))
+    _load_optimizer(state.optimizer, _part(tensors, "optimizer."))
+    state.sums.copy_(tensors["sums"])
+    _take_facts(state, facts)
 
 
 def _take_facts(state: TrainingState, facts: dict[str, Any]) -> None:
@@ -143,3 +158,8 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
         number, _, name = key.partition(".")
         memory.setdefault(int(number), {})[name] = tensor
     optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})
+    # Fused steps walk through memory, so what belongs to a parameter must lie as it does (channels_last or not).
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                values[name] = torch.empty_like(parameter).copy_(value)

@@ -7,10 +7,12 @@ name: bf16, for one, is several times faster on some processors and several time
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 
 from glyphlab.errors import RecipeError
 from glyphlab.networks.classifier import Classifier
+from glyphlab.training.distributed import World
 from glyphlab.training.optimizer import build_optimizer
 from glyphlab.training.recipe import EngineSettings, TrainingSettings
 
@@ -141,6 +144,55 @@ def settle(
         if measure(compiled) > measure(best) * WORTHWHILE_GAIN:
             best = compiled
     return best, list(timings.values())
+
+
+def for_machine(settings: EngineSettings, world: World) -> EngineSettings:
+    """Settings that say the same to however many processes share the work: the threads are those of all on a machine.
+
+    torchrun sets OMP_NUM_THREADS to 1, so that torch's own number is of no use to several.
+    """
+    if world.is_alone or settings.threads != "auto":
+        return settings
+    return settings.model_copy(update={"threads": physical_cores()})
+
+
+def for_process(settings: EngineSettings, world: World) -> EngineSettings:
+    """What each of several processes makes of these settings: it takes its share of the threads and compiles nothing.
+
+    Compiled code draws dropout's random numbers in an order of its own, of which no process could draw its part, and
+    every batch norm, which has to meet the others' in between, would break it in two. Raises `RecipeError` for devices
+    that several processes cannot share.
+    """
+    if world.is_alone:
+        return settings
+    device = _device(settings.device)
+    if device == "mps":
+        raise RecipeError("several processes cannot share engine.device = 'mps'; use one process, or 'cpu'")
+    if device == "cuda" and world.local_size > torch.cuda.device_count():
+        raise RecipeError(
+            f"{world.local_size} processes were started on a machine with {torch.cuda.device_count()} GPUs; expected "
+            "one process a GPU: change torchrun's --nproc-per-node, or set engine.device = 'cpu'"
+        )
+    threads = settings.threads if isinstance(settings.threads, int) else physical_cores()
+    each = max(1, threads // world.local_size)
+    return settings.model_copy(update={"device": device, "threads": each, "compile": False})
+
+
+def as_recorded(engine: Engine, asked: EngineSettings, world: World) -> EngineSettings:
+    """What a recipe records of an engine that was settled on by several processes: nothing of their number."""
+    if world.is_alone:
+        return engine.settings()
+    return engine.settings().model_copy(update={"threads": asked.threads, "compile": asked.compile is True})
+
+
+def physical_cores() -> int:
+    """Processor cores that this process may use, counting those that run two threads once, as torch does."""
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    cores = set()
+    for cpu in usable:
+        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        cores.add(siblings.read_text() if siblings.exists() else str(cpu))
+    return len(cores)
 
 
 def _choices(setting: Any, *options: Any) -> tuple[Any, ...]:

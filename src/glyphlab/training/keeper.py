@@ -1,4 +1,4 @@
-"""Where a training leaves what it has reached: a run folder (`run.Run`), or memory (`memory.Memory`)."""
+"""Where a training leaves what it has reached: a run folder (`run.Run`), memory (`memory.Memory`), or nowhere."""
 
 from __future__ import annotations
 
@@ -26,3 +26,19 @@ class Keeper(Protocol):
 
     def save_last(self, state: TrainingState) -> None:
         """Keep the newest weights, in the middle of an epoch."""
+
+
+class Nowhere:
+    """A `Keeper` that keeps nothing: of several processes that train one network, only the first writes."""
+
+    name = "elsewhere"
+    kept_in = "kept by the first process"
+
+    def save_checkpoint(self, state: TrainingState) -> None:
+        """Nothing."""
+
+    def save_epoch(self, state: TrainingState) -> None:
+        """Nothing."""
+
+    def save_last(self, state: TrainingState) -> None:
+        """Nothing."""

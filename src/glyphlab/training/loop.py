@@ -3,6 +3,9 @@
 Step n of a run depends on the recipe, the data and n alone (see `seeds`), and everything that steps change lies in
 `TrainingState`. So a run may be stopped after any step, by a key, a time budget or a crash, and continued later to
 the same bits.
+
+Several processes (see `distributed`) run this loop side by side, each on its part of every batch. What they add up, the
+gradients and the sums, is then the same in all, and so is every decision.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import torch
@@ -22,6 +25,7 @@ from glyphlab.networks.classifier import predict, to_pixels
 from glyphlab.training.augment import augment
 from glyphlab.training.checkpoint import Best, TrainingState
 from glyphlab.training.distill import Teachers, distillation_loss
+from glyphlab.training.distributed import World
 from glyphlab.training.engine import Engine
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.keeper import Keeper
@@ -41,7 +45,8 @@ class Job:
     """What is trained on.
 
     images: uint8 [N, H, W] or [N, H, W, 3]; targets: int64 [N]; both on the engine's device. train, validation:
-    int64 indices into them. teachers: whose answers are learnt beside the targets.
+    int64 indices into them. teachers: whose answers are learnt beside the targets. world: the processes that share the
+    work.
     """
 
     recipe: Recipe
@@ -51,10 +56,11 @@ class Job:
     train: Tensor
     validation: Tensor
     teachers: Teachers | None = None
+    world: World = field(default_factory=World.alone)
 
     @property
     def batch_size(self) -> int:
-        """Images per step; all of them where the set is smaller than the recipe's batch."""
+        """Images per step, of all processes; all of them where the set is smaller than the recipe's batch."""
         return min(self.recipe.training.batch_size, len(self.train))
 
     @property
@@ -71,13 +77,26 @@ class Job:
         """How many training images the steps of an epoch use."""
         return min(len(self.train), self.steps_per_epoch * self.batch_size)
 
-    def batch(self, step: int, order: Tensor) -> tuple[Tensor, Tensor]:
-        """Augmented pixels, float32 [B, C, H, W] in 0..1, and targets [B] of a step. Pure."""
+    def chosen(self, step: int, order: Tensor) -> Tensor:
+        """Which images make the batch of a step, of all processes."""
         place = step % self.steps_per_epoch * self.batch_size
-        chosen = order[place : place + self.batch_size]
-        pixels = to_pixels(self.images[chosen])
+        return order[place : place + self.batch_size]
+
+    def batch(self, step: int, order: Tensor) -> tuple[Tensor, Tensor]:
+        """Augmented pixels, float32 [B, C, H, W] in 0..1, and targets [B] of this process's part of a step's batch."""
+        chosen = self.chosen(step, order)
+        part = self.world.begin_batch(len(chosen))
         stream = generator(self.recipe.training.seed, Purpose.AUGMENT, step)
-        return augment(pixels, self.recipe.augment, stream), self.targets[chosen]
+        pixels = augment(to_pixels(self.images[chosen]), self.recipe.augment, stream)
+        return pixels[part], self.targets[chosen[part]]
+
+    def share(self, step: int, order: Tensor, class_weights: Tensor | None) -> Tensor | float:
+        """How much of the whole batch's mean this process's part makes, 0 to 1."""
+        chosen = self.chosen(step, order)
+        part = chosen[self.world.share_of(len(chosen))]
+        if class_weights is None or self.world.is_alone:
+            return len(part) / len(chosen)
+        return class_weights[self.targets[part]].sum() / class_weights[self.targets[chosen]].sum()
 
     def epoch_order(self, epoch: int) -> Tensor:
         """The order of the training images in an epoch (counted from 0): shuffled, or drawn evenly by class. Pure."""
@@ -120,10 +139,7 @@ def fit(
     class_weights = job.class_weights()
     total_epochs = math.ceil(state.total_steps / steps_per_epoch)
     reporter.start(Plan(keeper.name, total_epochs, steps_per_epoch, state.total_steps, state.step))
-
-    def out_of_time() -> bool:
-        budget = settings.time_budget_seconds
-        return budget is not None and time.monotonic() - began >= budget
+    halt = _Halt(job.world, stop_requested, began + (settings.time_budget_seconds or math.inf))
 
     while state.step < state.total_steps:
         epoch = state.step // steps_per_epoch
@@ -131,7 +147,7 @@ def fit(
         epoch_first_step, epoch_began = state.step, time.monotonic()
         order = job.epoch_order(epoch)
         state.classifier.train()
-        while state.step < epoch_end and not stop_requested() and not out_of_time():
+        while state.step < epoch_end and not halt.asked() and not halt.late():
             pixels, targets = job.batch(state.step, order)
             lr = settings.lr * lr_factor(settings, state.step, state.total_steps, steps_per_epoch)
             lr *= state.plateau.factor if state.plateau else 1.0
@@ -139,13 +155,16 @@ def fit(
             torch.manual_seed(derived_seed(settings.seed, Purpose.DROPOUT, state.step))
 
             logits = forward(pixels)
-            loss = F.cross_entropy(logits, targets, class_weights, label_smoothing=settings.label_smoothing)
-            if job.teachers is not None:
-                weights = None if class_weights is None else class_weights[targets]
-                taught = distillation_loss(logits, job.teachers.probs(pixels), weights)
-                loss = torch.lerp(loss, taught, settings.effective("distillation"))
+            loss = _loss(job, logits, pixels, targets, class_weights) * job.share(state.step, order, class_weights)
             state.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            correct = (logits.detach().argmax(1) == targets).sum()
+            seen = torch.stack([loss.detach(), correct, torch.full_like(loss, len(targets))])
+            if not job.world.is_alone:
+                votes = halt.votes(seen)
+                gradients = [p.grad for p in state.classifier.parameters() if p.grad is not None]
+                job.world.sum_all([*gradients, seen, votes])
+                halt.count(votes, state.step)
             if settings.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(state.classifier.parameters(), settings.clip_norm)
             state.optimizer.step()
@@ -153,8 +172,7 @@ def fit(
                 update_average(state.average, state.classifier, settings.ema_decay, state.step)
             state.step += 1
 
-            correct = (logits.detach().argmax(1) == targets).sum()
-            state.sums += torch.stack([loss.detach() * len(targets), correct, torch.full_like(loss, len(targets))])
+            state.sums += torch.stack([seen[0] * seen[2], seen[1], seen[2]])
             if state.step % _LOOK_EVERY_STEPS == 0 or state.step == epoch_end:
                 _require_finite(state, job, keeper)
                 now = time.monotonic()
@@ -166,7 +184,7 @@ def fit(
                     last_checkpoint = now
 
         state.time_seconds = spent_before + time.monotonic() - began
-        if stop_requested() and state.step < epoch_end:
+        if halt.asked() and state.step < epoch_end:
             _require_finite(state, job, keeper)
             keeper.save_checkpoint(state)
             keeper.save_last(state)
@@ -182,11 +200,53 @@ def fit(
         if state.step < state.total_steps:
             if _without_progress(state) >= (settings.early_stopping_epochs or math.inf):
                 return Ending.EARLY
-            if stop_requested():
+            if halt.asked():
                 return Ending.INTERRUPTED
-            if out_of_time():
+            if halt.late():
                 return Ending.TIME_BUDGET
     return Ending.FINISHED
+
+
+class _Halt:
+    """Whether to stop before the work is done. Several processes stop after the same step: each gives its votes along
+    with its gradients, and one is enough.
+
+    asked: whether somebody wants this process to stop. deadline: of `time.monotonic`, in seconds.
+    """
+
+    def __init__(self, world: World, asked: Callable[[], bool], deadline: float) -> None:
+        self._world, self._asked, self._deadline = world, asked, deadline
+        self._voted = [False, False]
+
+    def asked(self) -> bool:
+        """Whether somebody wants the training to stop."""
+        return self._asked() if self._world.is_alone else self._voted[0]
+
+    def late(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() >= self._deadline if self._world.is_alone else self._voted[1]
+
+    def votes(self, like: Tensor) -> Tensor:
+        """This process's votes, float32 [2]."""
+        return like.new_tensor([self._asked(), time.monotonic() >= self._deadline])
+
+    def count(self, votes: Tensor, step: int) -> None:
+        """Take note of all votes; on a GPU, which that waits for, not after every step."""
+        if votes.device.type == "cpu" or step % _LOOK_EVERY_STEPS == 0:
+            self._voted = [vote > 0 for vote in votes.tolist()]
+
+
+def _loss(job: Job, logits: Tensor, pixels: Tensor, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    """Mean loss of images, against their targets and, where there are teachers, against their answers."""
+    if not len(targets):  # the part of a process that has none of a small batch; layers still meet the others' here
+        return logits.sum()
+    settings = job.recipe.training
+    loss = F.cross_entropy(logits, targets, class_weights, label_smoothing=settings.label_smoothing)
+    if job.teachers is None:
+        return loss
+    weights = None if class_weights is None else class_weights[targets]
+    taught = distillation_loss(logits, job.teachers.probs(pixels), weights)
+    return torch.lerp(loss, taught, settings.effective("distillation"))
 
 
 def _end_epoch(job: Job, state: TrainingState, epoch: int, lr: float, images_per_second: float) -> None:
@@ -194,10 +254,13 @@ def _end_epoch(job: Job, state: TrainingState, epoch: int, lr: float, images_per
     loss_sum, correct, count = state.sums.tolist()
     accuracy = loss = None
     if len(job.validation):
-        logits = predict(state.result, job.images, job.validation)
-        targets = job.targets[job.validation].cpu()
-        loss = F.cross_entropy(logits.double(), targets).item()
-        accuracy = (logits.argmax(1) == targets).double().mean().item()
+        part = job.validation[job.world.share_of(len(job.validation))]
+        logits = predict(state.result, job.images, part)
+        targets = job.targets[part].cpu()
+        losses = F.cross_entropy(logits.double(), targets, reduction="sum")
+        judged = torch.stack([losses, (logits.argmax(1) == targets).sum()])
+        job.world.sum(judged)
+        loss, accuracy = (judged / len(job.validation)).tolist()
         if state.plateau is not None:
             state.plateau.update(loss)
         if state.best is None or state.best.beaten_by(accuracy, loss):

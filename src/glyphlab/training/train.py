@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import names
 from glyphlab.errors import RecipeError, RunError
-from glyphlab.networks.classifier import Classifier, ClassifierSpec
+from glyphlab.networks.classifier import Classifier
 from glyphlab.process import peak_memory_mb, stops_go_to
 from glyphlab.training.checkpoint import TrainingState, load_checkpoint
+from glyphlab.training.crew import HostImages, begin, join
 from glyphlab.training.distill import Teachers
-from glyphlab.training.engine import Engine, Timing, settle
+from glyphlab.training.distributed import LostTouchError, World
+from glyphlab.training.engine import Engine, Timing, as_recorded, for_machine, for_process, settle
 from glyphlab.training.environment import describe_environment
-from glyphlab.training.images import Parts, data_facts, load_images, normalisation
+from glyphlab.training.images import Parts, data_facts, load_images
+from glyphlab.training.keeper import Nowhere
 from glyphlab.training.loop import Ending, Job, fit
 from glyphlab.training.memory import Memory, Trained
-from glyphlab.training.optimizer import build_optimizer
+from glyphlab.training.outset import epochs_of, new_classifier, new_job, new_state, planned_steps
 from glyphlab.training.progress import Reporter, Silent
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
-from glyphlab.training.schedule import Plateau
-from glyphlab.training.seeds import Purpose, derived_seed
-from glyphlab.training.transfer.start import begins_with_weights, started
+from glyphlab.training.transfer.start import begins_with_weights
 
 DEFAULT_RECIPE = "glyphnet"
-# "auto" epochs: about so many images are seen in all, within these bounds.
-_AUTO_IMAGES = 430_000
-_AUTO_EPOCHS = (8, 40)
-# A plan for a time budget leaves this part of it for validation, files and a machine that slows down.
-_BUDGET_RESERVE = 0.15
 
 
 def train(
@@ -48,6 +41,7 @@ def train(
     data_dir: Path | None = None,
     runs_dir: str | Path = "runs",
     reporter: Reporter | None = None,
+    world: World | None = None,
 ) -> Run:
     """Train a network and return its run folder.
 
@@ -56,12 +50,13 @@ def train(
 
     recipe: a shipped recipe's name, a .toml file or a `Recipe`. data: replaces the recipe's data set: a known name,
     or the path of a folder or CSV file. settings: dotted replacements, ``{"training.lr": 0.01}``. Test images are not
-    read. Raises `RecipeError`, `DataError`, `RunError`. Ctrl-C stops after the present step and keeps everything.
+    read. world: several processes that share the work; this one is the first of them, the others call `assist`. Raises
+    `RecipeError`, `DataError`, `RunError`. Ctrl-C stops after the present step and keeps everything.
     """
     reporter = reporter or Silent()
     chosen = compose(recipe, data, epochs, settings, runs_dir)
     glyphs = _load(chosen, data_dir, reporter)
-    return train_glyphs(chosen, glyphs, data_dir=data_dir, runs_dir=runs_dir, reporter=reporter)
+    return train_glyphs(chosen, glyphs, data_dir=data_dir, runs_dir=runs_dir, reporter=reporter, world=world)
 
 
 def train_glyphs(
@@ -72,24 +67,30 @@ def train_glyphs(
     runs_dir: str | Path = "runs",
     reporter: Reporter | None = None,
     stop: Callable[[], bool] | None = None,
+    world: World | None = None,
 ) -> Run:
     """Train on images that are in memory already: what `train` does once it has loaded the recipe's data.
 
     glyphs: training images, of which the recipe's share is kept for validation. Apart from that share and from mean
     and std the recipe's [data] section only says where others find the images again, in `data_dir`: `resume` and
-    `evaluate` go by it. stop: asked after every step; true ends the run as Ctrl-C does. Raises and stops as `train`.
+    `evaluate` go by it. stop: asked after every step; true ends the run as Ctrl-C does. world: as for `train`. Raises
+    and stops as `train`.
     """
-    reporter = reporter or Silent()
-    start = _prepare(recipe, glyphs, reporter)
+    reporter, world = reporter or Silent(), world or World.alone()
+    images = HostImages.of(glyphs, world)
+    glyphs = images.glyphs
+    start = _prepare(recipe, glyphs, reporter, world)
     facts = describe_environment(start.engine.device, start.engine.threads) | {
+        "processes": world.size,
         "seed": recipe.training.seed,
         "data": data_facts(glyphs, start.parts, data_dir),
         "parameters": start.classifier.parameter_count(),
         "engine_timings": [timing.to_dict() for timing in start.timings],
     }
+    job, state = start.begin(glyphs)
+    begin(world, start.recipe, images, state, data_dir)
     run = Run.create(Path(runs_dir), glyphs.name, start.recipe, facts)
     with run.locked():
-        job, state = start.begin(glyphs)
         run.save_checkpoint(state)
         _sitting(job, state, run, reporter, stop)
     return run
@@ -97,7 +98,7 @@ def train_glyphs(
 
 def settled(recipe: Recipe, glyphs: GlyphSet, reporter: Reporter | None = None) -> Recipe:
     """The recipe with its epochs counted and its engine timed, so that many like it need not be timed anew."""
-    return _prepare(recipe, glyphs, reporter or Silent()).recipe
+    return _prepare(recipe, glyphs, reporter or Silent(), World.alone()).recipe
 
 
 def train_in_memory(recipe: Recipe, glyphs: GlyphSet, *, reporter: Reporter | None = None) -> Trained:
@@ -106,7 +107,7 @@ def train_in_memory(recipe: Recipe, glyphs: GlyphSet, *, reporter: Reporter | No
     Ctrl-C ends it at once and nothing is kept. Raises `RecipeError`, `RunError`.
     """
     reporter = reporter or Silent()
-    start = _prepare(recipe, glyphs, reporter)
+    start = _prepare(recipe, glyphs, reporter, World.alone())
     job, state = start.begin(glyphs)
     memory = Memory(f"{glyphs.name}-{recipe.name}")
     try:
@@ -125,13 +126,15 @@ def resume(
     runs_dir: str | Path = "runs",
     reporter: Reporter | None = None,
     stop: Callable[[], bool] | None = None,
+    world: World | None = None,
 ) -> Run:
     """Continue a stopped run, or extend a finished one to `epochs` in all; on a CPU to the same bits.
 
-    recipe: if given it must equal the run's. stop: as for `train_glyphs`. Raises `RunError` when there is nothing left
-    to do, when the recipe or the data differ, or when the checkpoint is damaged.
+    recipe: if given it must equal the run's. stop, world: as for `train_glyphs`; as many processes may share the work
+    as there are, whatever their number was before. Raises `RunError` when there is nothing left to do, when the recipe
+    or the data differ, or when the checkpoint is damaged.
     """
-    reporter = reporter or Silent()
+    reporter, world = reporter or Silent(), world or World.alone()
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
     recorded = run.recipe
     _require_same_recipe(run, recorded, recipe)
@@ -139,15 +142,11 @@ def resume(
         recorded = recorded.with_settings({"training.epochs": epochs})
     with run.locked():
         facts = run.environment
-        glyphs = _load(recorded, run.data_dir(data_dir), reporter)
-        parts = Parts.carve(glyphs, recorded)
+        images = HostImages.of(_load(recorded, run.data_dir(data_dir), reporter), world)
+        glyphs = images.glyphs
         if glyphs.digest() != facts["data"]["sha256"]:
             raise RunError(f"{run.folder}: the data '{recorded.data.name}' has changed since the run began; train anew")
-        engine = Engine(**recorded.engine.model_dump())
-        engine.activate()
-        classifier = _new_classifier(recorded, glyphs, parts)
-        job = _job(recorded, engine, glyphs, parts, Teachers.of(recorded, classifier.spec, engine))
-        state = _new_state(job, classifier, _epochs(recorded, 0) * job.steps_per_epoch)
+        job, state = _as_recorded(recorded, glyphs, world)
         if run.checkpoint_path.exists():
             planned = state.total_steps
             load_checkpoint(state, run.checkpoint_path)
@@ -158,11 +157,31 @@ def resume(
                 f"{run.folder} has already finished its {done} epochs; extend it with --epochs {2 * done}, "
                 "or train anew without --resume"
             )
+        begin(world, recorded, images, state, run.data_dir(data_dir))
         if epochs is not None:
             run.set_recipe(recorded)
         reporter.note(f"continuing {run.folder} at step {state.step:,} of {state.total_steps:,}")
         _sitting(job, state, run, reporter, stop)
     return run
+
+
+def assist(world: World, *, data_dir: Path | None = None) -> Ending:
+    """Take part in what the first process of `world` trains or resumes; nothing is written here.
+
+    data_dir: where this host has its data sets, if not where the first process's host has them. Raises what the first
+    process would raise, `GaveUpError` for another's error, and `LostTouchError` when one has ended.
+    """
+
+    def load(recipe: Recipe, first_data_dir: Path | None) -> GlyphSet:
+        return load_images(recipe, "train", data_dir or first_data_dir)
+
+    def build(recipe: Recipe, glyphs: GlyphSet) -> tuple[Job, TrainingState]:
+        return _as_recorded(recipe, glyphs, world)
+
+    job, state = join(world, load, build)
+    signals = StopSignal()
+    with stops_go_to(signals.receive):
+        return fit(job, state, Nowhere(), Silent(), lambda: signals.requested)
 
 
 def compose(
@@ -214,6 +233,9 @@ def _sitting(
     try:
         with stops_go_to(signals.receive):
             ending = fit(job, state, run, reporter, lambda: signals.requested or (stop is not None and stop()))
+    except LostTouchError as error:
+        run.set_status("failed", state)
+        raise RunError(f"{error}; continue with: glyphlab train --resume {run.folder}") from error
     except RunError:
         run.set_status("failed", state)
         raise
@@ -241,26 +263,38 @@ class _Start:
     engine: Engine
     timings: list[Timing]
     teachers: Teachers | None
+    world: World
 
     def begin(self, glyphs: GlyphSet) -> tuple[Job, TrainingState]:
         """The work and its state at step 0, on the engine's device."""
-        job = _job(self.recipe, self.engine, glyphs, self.parts, self.teachers)
-        return job, _new_state(job, self.classifier, _planned_steps(job, self.timings))
+        job = new_job(self.recipe, self.engine, glyphs, self.parts, self.world, self.teachers)
+        return job, new_state(job, self.classifier, planned_steps(job, self.timings))
 
 
-def _prepare(recipe: Recipe, glyphs: GlyphSet, reporter: Reporter) -> _Start:
+def _prepare(recipe: Recipe, glyphs: GlyphSet, reporter: Reporter, world: World) -> _Start:
     if recipe.transfer is not None and not begins_with_weights(recipe):
         raise RecipeError(
             f"recipe '{recipe.name}' teaches a network that is trained already, which its [transfer] is for; use it "
             "with: glyphlab transfer MODEL|RUN DATA --recipe, or remove that section"
         )
     parts = Parts.carve(glyphs, recipe)
-    counted = recipe.with_settings({"training.epochs": _epochs(recipe, len(parts.train))})
-    classifier = _new_classifier(counted, glyphs, parts)
-    engine, timings = _settle(counted, glyphs, parts, classifier, reporter)
+    counted = recipe.with_settings({"training.epochs": epochs_of(recipe, len(parts.train))})
+    classifier = new_classifier(counted, glyphs, parts)
+    counted = counted.model_copy(update={"engine": for_machine(counted.engine, world)})
+    engine, timings = _settle(counted, glyphs, parts, classifier, reporter, world)
     teachers = Teachers.of(counted, classifier.spec, engine)
-    settled = counted.model_copy(update={"engine": engine.settings()})
-    return _Start(settled, parts, classifier, engine, timings, teachers)
+    settled = counted.model_copy(update={"engine": as_recorded(engine, counted.engine, world)})
+    return _Start(settled, parts, classifier, engine, timings, teachers, world)
+
+
+def _as_recorded(recipe: Recipe, glyphs: GlyphSet, world: World) -> tuple[Job, TrainingState]:
+    """The work of a recipe that is settled already, and its state at step 0."""
+    parts = Parts.carve(glyphs, recipe)
+    engine = Engine(**for_process(recipe.engine, world).model_dump())
+    engine.activate()
+    classifier = new_classifier(recipe, glyphs, parts)
+    job = new_job(recipe, engine, glyphs, parts, world, Teachers.of(recipe, classifier.spec, engine))
+    return job, new_state(job, classifier, epochs_of(recipe, 0) * job.steps_per_epoch)
 
 
 def _load(recipe: Recipe, data_dir: Path | None, reporter: Reporter) -> GlyphSet:
@@ -270,78 +304,20 @@ def _load(recipe: Recipe, data_dir: Path | None, reporter: Reporter) -> GlyphSet
     return glyphs
 
 
-def _epochs(recipe: Recipe, train_images: int) -> int:
-    """The recipe's epochs, "auto" worked out from the number of training images."""
-    if isinstance(recipe.training.epochs, int):
-        return recipe.training.epochs
-    fewest, most = _AUTO_EPOCHS
-    return min(max(round(_AUTO_IMAGES / train_images), fewest), most)
-
-
-def _new_classifier(recipe: Recipe, glyphs: GlyphSet, parts: Parts) -> Classifier:
-    """The untrained network; its weights depend on the seed alone, unless the recipe names some to begin with."""
-    if begins_with_weights(recipe):
-        return started(recipe, glyphs, parts)
-    mean, std = normalisation(glyphs, parts, recipe)
-    torch.manual_seed(derived_seed(recipe.training.seed, Purpose.WEIGHTS))
-    network = recipe.network
-    return Classifier(ClassifierSpec(network.name, glyphs.image_shape, glyphs.class_names, mean, std, network.options))
-
-
 def _settle(
-    recipe: Recipe, glyphs: GlyphSet, parts: Parts, classifier: Classifier, reporter: Reporter
+    recipe: Recipe, glyphs: GlyphSet, parts: Parts, classifier: Classifier, reporter: Reporter, world: World
 ) -> tuple[Engine, list[Timing]]:
-    """Choose the engine by timing real steps on the CPU's copy of the data."""
-    trial = _job(recipe, Engine(), glyphs, parts)
+    """Choose the engine by timing this process's part of real steps on the CPU's copy of the data."""
+    trial = new_job(recipe, Engine(), glyphs, parts, world)
     order = trial.epoch_order(0)
-    total_images = _epochs(recipe, 0) * len(parts.train)
-    engine, timings = settle(recipe.engine, recipe.training, classifier, lambda: trial.batch(0, order), total_images)
+    total_images = epochs_of(recipe, 0) * len(parts.train)
+    asked = for_process(recipe.engine, world)
+    engine, timings = settle(asked, recipe.training, classifier, lambda: trial.batch(0, order), total_images)
     rates = [f"{timing.engine} {timing.images_per_second:,.0f}" for timing in timings if timing.images_per_second]
     reporter.note(f"engine: {engine}" + (f"  (timed, images/s: {'; '.join(rates)})" if len(rates) > 1 else ""))
+    if not world.is_alone:
+        reporter.note(f"{world.size} processes share each batch of {trial.batch_size} images")
     return engine, timings
-
-
-def _job(recipe: Recipe, engine: Engine, glyphs: GlyphSet, parts: Parts, teachers: Teachers | None = None) -> Job:
-    """Everything on the engine's device; on the CPU the images are shared, not copied."""
-    device = engine.device
-    return Job(
-        recipe=recipe,
-        engine=engine,
-        images=torch.from_numpy(glyphs.images).to(device),
-        targets=torch.from_numpy(glyphs.targets).to(device),
-        train=torch.from_numpy(parts.train).to(device),
-        validation=torch.from_numpy(parts.validation).to(device),
-        teachers=teachers,
-    )
-
-
-def _planned_steps(job: Job, timings: list[Timing]) -> int:
-    """All epochs' steps, or as many as the time budget will hold, so that the schedule ends with the budget."""
-    steps = _epochs(job.recipe, len(job.train)) * job.steps_per_epoch
-    budget = job.recipe.training.time_budget_seconds
-    rate = next((timing.images_per_second for timing in timings if timing.engine == job.engine), None)
-    if budget is None or rate is None:
-        return steps
-    return min(steps, max(1, int(budget * (1 - _BUDGET_RESERVE) * rate / job.batch_size)))
-
-
-def _new_state(job: Job, classifier: Classifier, total_steps: int) -> TrainingState:
-    """Step 0: optimiser, average and plateau as the recipe asks for."""
-    settings = job.recipe.training
-    job.engine.place(classifier)
-    on_plateau = settings.schedule == "plateau"
-    # MPS has no float64.
-    exact = torch.float32 if job.engine.device == "mps" else torch.float64
-    return TrainingState(
-        classifier=classifier,
-        optimizer=build_optimizer(classifier, settings),
-        total_steps=total_steps,
-        average=copy.deepcopy(classifier).requires_grad_(False) if settings.ema_decay is not None else None,
-        plateau=Plateau(settings.effective("plateau_factor"), settings.effective("plateau_patience"))
-        if on_plateau
-        else None,
-        sums=torch.zeros(3, dtype=exact, device=job.engine.device),
-    )
 
 
 def _require_same_recipe(run: Run, recorded: Recipe, asked: Recipe | None) -> None:

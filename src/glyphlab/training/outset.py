@@ -1,0 +1,95 @@
+"""A training before its first step: network, work and state, as they follow from a recipe and its images."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from glyphlab.data.glyphset import GlyphSet
+from glyphlab.networks.classifier import Classifier, ClassifierSpec
+from glyphlab.networks.wholebatch import see_whole_batches
+from glyphlab.training.checkpoint import TrainingState
+from glyphlab.training.distill import Teachers
+from glyphlab.training.distributed import World
+from glyphlab.training.engine import Engine, Timing
+from glyphlab.training.images import Parts, normalisation
+from glyphlab.training.loop import Job
+from glyphlab.training.optimizer import build_optimizer
+from glyphlab.training.recipe import Recipe
+from glyphlab.training.schedule import Plateau
+from glyphlab.training.seeds import Purpose, derived_seed
+from glyphlab.training.transfer.start import begins_with_weights, started
+
+# "auto" epochs: about so many images are seen in all, within these bounds.
+_AUTO_IMAGES = 430_000
+_AUTO_EPOCHS = (8, 40)
+# A plan for a time budget leaves this part of it for validation, files and a machine that slows down.
+_BUDGET_RESERVE = 0.15
+
+
+def epochs_of(recipe: Recipe, train_images: int) -> int:
+    """The recipe's epochs, "auto" worked out from the number of training images."""
+    if isinstance(recipe.training.epochs, int):
+        return recipe.training.epochs
+    fewest, most = _AUTO_EPOCHS
+    return min(max(round(_AUTO_IMAGES / train_images), fewest), most)
+
+
+def new_classifier(recipe: Recipe, glyphs: GlyphSet, parts: Parts) -> Classifier:
+    """The untrained network; its weights depend on the seed alone, unless the recipe names some to begin with."""
+    if begins_with_weights(recipe):
+        return started(recipe, glyphs, parts)
+    mean, std = normalisation(glyphs, parts, recipe)
+    torch.manual_seed(derived_seed(recipe.training.seed, Purpose.WEIGHTS))
+    network = recipe.network
+    return Classifier(ClassifierSpec(network.name, glyphs.image_shape, glyphs.class_names, mean, std, network.options))
+
+
+def new_job(
+    recipe: Recipe, engine: Engine, glyphs: GlyphSet, parts: Parts, world: World, teachers: Teachers | None = None
+) -> Job:
+    """Everything on the engine's device; on the CPU the images are shared, not copied."""
+    device = engine.device
+    return Job(
+        recipe=recipe,
+        engine=engine,
+        images=torch.from_numpy(glyphs.images).to(device),
+        targets=torch.from_numpy(glyphs.targets).to(device),
+        train=torch.from_numpy(parts.train).to(device),
+        validation=torch.from_numpy(parts.validation).to(device),
+        teachers=teachers,
+        world=world,
+    )
+
+
+def planned_steps(job: Job, timings: list[Timing]) -> int:
+    """All epochs' steps, or as many as the time budget will hold, so that the schedule ends with the budget."""
+    steps = epochs_of(job.recipe, len(job.train)) * job.steps_per_epoch
+    budget = job.recipe.training.time_budget_seconds
+    rate = next((timing.images_per_second for timing in timings if timing.engine == job.engine), None)
+    if budget is None or rate is None:
+        return steps
+    # What was timed is one process's part of a step.
+    return min(steps, max(1, int(budget * (1 - _BUDGET_RESERVE) * rate * job.world.size / job.batch_size)))
+
+
+def new_state(job: Job, classifier: Classifier, total_steps: int) -> TrainingState:
+    """Step 0: optimiser, average and plateau as the recipe asks for."""
+    settings = job.recipe.training
+    job.engine.place(classifier)
+    if not job.world.is_alone:
+        see_whole_batches(classifier, job.world)
+    on_plateau = settings.schedule == "plateau"
+    # MPS has no float64.
+    exact = torch.float32 if job.engine.device == "mps" else torch.float64
+    return TrainingState(
+        classifier=classifier,
+        optimizer=build_optimizer(classifier, settings),
+        total_steps=total_steps,
+        average=copy.deepcopy(classifier).requires_grad_(False) if settings.ema_decay is not None else None,
+        plateau=Plateau(settings.effective("plateau_factor"), settings.effective("plateau_patience"))
+        if on_plateau
+        else None,
+        sums=torch.zeros(3, dtype=exact, device=job.engine.device),
+    )
