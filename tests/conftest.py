@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # Where a core has tests of its own to run, torch and OpenCV must not spread over all of them.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -86,6 +88,21 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A real browser, without a window; tests that need it skip where there is none."""
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with driver.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=path, args=flags)
+        yield opened
+        opened.close()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests in a browser come last: Playwright keeps an event loop running in the thread of all tests."""
-    items.sort(key=lambda item: "browser" in item.path.parent.name)
+    items.sort(key=lambda item: "browser" in item.path.relative_to(Path(__file__).parent).as_posix())

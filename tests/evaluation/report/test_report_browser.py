@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,22 +12,7 @@ from PIL import Image
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 TELEPHONE = {"width": 360, "height": 740}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=path, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 class Watched:
@@ -52,8 +36,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched(browser: Any, written: Any, request: pytest.FixtureRequest) -> Iterator[Watched]:
-    page = Watched(browser, written, **getattr(request, "param", {}))
+def watched(chromium: Any, written: Any, request: pytest.FixtureRequest) -> Iterator[Watched]:
+    page = Watched(chromium, written, **getattr(request, "param", {}))
     yield page
     page.context.close()
     assert page.trouble == []

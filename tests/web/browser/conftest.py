@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,10 +19,6 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 _PATIENCE_SECONDS = 20  # machines of continuous integration are busy
 playwright.expect.set_options(timeout=1000 * _PATIENCE_SECONDS)
 
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 # What a hand draws, in a box 100 wide and 140 high: {"3": [drawing, ...]}; a drawing is strokes of [x, y], ...
 STROKES: dict[str, list[list[list[list[float]]]]] = json.loads(
     (Path(__file__).parent / "strokes.json").read_text(encoding="utf-8")
@@ -36,17 +31,6 @@ _FAST = [
 _SUSPICIOUS = 6
 _STEPS = 3  # pointer moves between two points
 _START_SECONDS = 60
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=path, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
