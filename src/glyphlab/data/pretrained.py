@@ -82,7 +82,7 @@ def known_weights(network: str, wanted: str | Path | None = None) -> Download:
         if download.name == name:
             return download
     hint = did_you_mean(str(wanted), [download.name for download in mine])
-    raise ModelError(f"no weights file {wanted}; give the path of a .pth or .safetensors file, or a known name: {hint}")
+    raise ModelError(f"no weights file {wanted}; give the path of a .pth or .safetensors file, or a name; {hint}")
 
 
 def find_labels(wanted: Path | None, data_dir: Path, network: str) -> tuple[str, ...]:
