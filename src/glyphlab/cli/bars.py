@@ -69,3 +69,18 @@ def counting_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
         yield show
     finally:
         bar.stop()
+
+
+@contextmanager
+def stage_bar(what: str) -> Iterator[Callable[[str, float], None]]:
+    """One bar whose words change with the work, told by (words, share of the work that is done, 0 to 1)."""
+    console = stderr()
+    if not console.is_terminal:
+        yield lambda words, share: None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda words, share: bar.update(task, description=words, completed=share)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
+from glyphlab.cli.bars import stage_bar
+from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stdout
 from glyphlab.errors import GlyphlabError, did_you_mean
 
 if TYPE_CHECKING:
@@ -61,25 +62,24 @@ def compare(
         raise GlyphlabError("--json and --csv both ask for standard output; choose one")
     if split not in ("test", "train"):
         raise GlyphlabError(f"--split is '{split}'; {did_you_mean(split, ['test', 'train'])}")
-    from rich.progress import Progress
-
     from glyphlab.evaluation.comparison.compare import compare as judge
     from glyphlab.evaluation.comparison.files import require_own, runs_csv, write_comparison
 
     if out is not None and write:
         require_own(out, force)  # now rather than after the work
-    console = stderr()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=len(runs) + 1)
+    judged = 0
+    with stage_bar("judging") as tell:
 
         def show(name: str) -> None:
-            progress.update(task, description=_escaped(name), advance=1)
+            nonlocal judged
+            tell(name, judged / (len(runs) + 1))
+            judged += 1
 
         part: Split = "test" if split == "test" else "train"
         comparison = judge(runs, data, split=part, data_dir=data_dir, runs_dir=runs_dir, on_run=show)
         folder = (out or _folder(comparison)) if write else None
         if folder is not None:
-            progress.update(task, description="drawing", advance=1)
+            tell("drawing", judged / (len(runs) + 1))
             write_comparison(comparison, folder, flips, force)
     if as_json:
         print_json(comparison.summary() | {"folder": str(folder) if folder else None})

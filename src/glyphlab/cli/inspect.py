@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
+from glyphlab.cli.bars import stage_bar
+from glyphlab.cli.console import AsJson, DataDir, print_json, stdout
 from glyphlab.errors import GlyphlabError, did_you_mean
 
 if TYPE_CHECKING:
@@ -95,7 +93,7 @@ def inspect(
     if out is not None or opened is None:
         claim(folder, force)
     shown = None if image is None else image_of(subject, opened, image, prepared=not prepare)
-    with _progress() as tell:
+    with stage_bar("looking inside") as tell:
         found = look_inside(subject, folder, wishes, image=shown, on_progress=tell)
     if as_json:
         print_json(found.to_json())
@@ -133,24 +131,6 @@ def _view(channel: str) -> View:
     if channel in views:
         return views[channel]
     raise GlyphlabError(f"--channel is '{channel}'; expected a number from 0, or {did_you_mean(channel, views)}")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """A bar on standard error, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda text, share: None
-        return
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"))
-    with Progress(*columns, console=stderr(), transient=True) as progress:
-        task = progress.add_task("looking inside", total=1.0)
-
-        def tell(text: str, share: float) -> None:
-            progress.update(task, description=text, completed=share)
-
-        yield tell
 
 
 def _print(found: Inspection) -> None:

@@ -92,9 +92,11 @@ class Job:
 
     def share(self, step: int, order: Tensor, class_weights: Tensor | None) -> Tensor | float:
         """How much of the whole batch's mean this process's part makes, 0 to 1."""
+        if self.world.is_alone:
+            return 1.0
         chosen = self.chosen(step, order)
         part = chosen[self.world.share_of(len(chosen))]
-        if class_weights is None or self.world.is_alone:
+        if class_weights is None:
             return len(part) / len(chosen)
         return class_weights[self.targets[part]].sum() / class_weights[self.targets[chosen]].sum()
 

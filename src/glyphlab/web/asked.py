@@ -83,36 +83,38 @@ async def asked_with_file(request: Request, question: type[Q]) -> tuple[Q, bytes
 
     Raises `RequestValidationError`, or `Refusal` (400) for a body that is no form.
     """
+    fields, content = await _taken_apart(request)
+    if content is None:
+        raise RequestValidationError([{"type": "missing", "loc": ("body", "file"), "msg": "Field required"}])
+    given = {name: value for name, value in fields.items() if value != ""}
+    return _checked(lambda: question.model_validate(given)), content
+
+
+async def asked(request: Request, question: type[Q]) -> tuple[Q, bytes | None]:
+    """The question as JSON, or as a form with or without a file. Raises as `asked_with_file`."""
+    if not request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raw = await request.body()
+        return _checked(lambda: question.model_validate_json(raw)), None
+    fields, content = await _taken_apart(request)
+    return _checked(lambda: question.model_validate(fields)), content
+
+
+async def _taken_apart(request: Request) -> tuple[dict[str, str | UploadFile], bytes | None]:
+    """A form's fields, and the bytes of the file named "file", if there is one. Another file is a field gone wrong."""
+    content: bytes | None = None
+    fields: dict[str, str | UploadFile] = {}
     try:
-        form = await request.form()
+        async with request.form(max_files=_MOST_FIELDS, max_fields=_MOST_FIELDS) as form:
+            for name, value in form.multi_items():
+                if name != "file":
+                    fields[name] = value
+                elif isinstance(value, UploadFile):
+                    content = await value.read()
     except HTTPException:
         raise
     except Exception as error:  # the parsers raise anything at all on damaged bytes
         raise Refusal(400, "bad_request", "the body is no form", "send multipart/form-data with a file") from error
-    try:
-        fields = {name: value for name, value in form.multi_items() if value != ""}
-        file = fields.pop("file", None)
-        if not isinstance(file, UploadFile):
-            raise RequestValidationError([{"type": "missing", "loc": ("body", "file"), "msg": "Field required"}])
-        return _checked(lambda: question.model_validate(fields)), await file.read()
-    finally:
-        await form.close()
-
-
-async def asked(request: Request, question: type[Q]) -> tuple[Q, bytes | None]:
-    """The question, and the file that came with it in a form. Raises `RequestValidationError`, `Refusal`."""
-    if not request.headers.get("content-type", "").lower().startswith("multipart/"):
-        raw = await request.body()
-        return _checked(lambda: question.model_validate_json(raw)), None
-    content: bytes | None = None
-    fields: dict[str, str] = {}
-    async with request.form(max_files=1, max_fields=_MOST_FIELDS) as form:
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                content = await value.read()
-            else:
-                fields[name] = value
-    return _checked(lambda: question.model_validate(fields)), content
+    return fields, content
 
 
 def strokes_of(drawn: list[schemas.StrokeIn], limits: Limits) -> list[Stroke]:
