@@ -176,7 +176,7 @@ def main() -> int:
     parser.add_argument("--percent", type=float, nargs="+", default=[2.0])
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--epochs", type=int, help="of each network (default: as glyphlab labels find)")
-    parser.add_argument("--recipe", default="glyphnet")
+    parser.add_argument("--recipe", default="fast")
     parser.add_argument("--limit", type=int, help="so many training images, drawn evenly by class")
     parser.add_argument("--seed", type=int, default=1, help="of the flips")
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("GLYPHLAB_DATA"))

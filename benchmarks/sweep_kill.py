@@ -32,7 +32,7 @@ from glyphlab.training.sweep.entry import Standing
 from glyphlab.training.sweep.ledger import Ledger
 
 SWEEP = """
-recipe = "glyphnet"
+recipe = "fast"
 [settings]
 data.name = "digits"
 network.width = 4

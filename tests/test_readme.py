@@ -35,7 +35,7 @@ def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     example, _ = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     monkeypatch.chdir(tmp_path)
     exec(compile(example.replace("epochs=10", "epochs=1"), "README.md", "exec"), {})
-    assert (tmp_path / "runs" / "digits-glyphnet-1" / "evaluation" / "summary.json").exists()
+    assert (tmp_path / "runs" / "digits-fast-1" / "evaluation" / "summary.json").exists()
 
 
 def test_the_recognizer_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,13 +21,13 @@ def trained(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """Two poor networks for the same pictures, and one for other classes."""
     runs = tmp_path_factory.mktemp("runs")
     for name, seed in (("first", 1), ("second", 2)):
-        run = train("glyphnet", picture_folder, epochs=1, settings=FAST | {"training.seed": seed}, runs_dir=runs)
+        run = train("fast", picture_folder, epochs=1, settings=FAST | {"training.seed": seed}, runs_dir=runs)
         run.folder.rename(runs / name)
     others = runs / "pictures"
     shutil.copytree(picture_folder, others)
     for split in ("train", "test"):
         (others / split / "a").rename(others / split / "z")
-    train("glyphnet", others, epochs=1, settings=FAST, runs_dir=runs).folder.rename(runs / "other-classes")
+    train("fast", others, epochs=1, settings=FAST, runs_dir=runs).folder.rename(runs / "other-classes")
     return runs
 
 

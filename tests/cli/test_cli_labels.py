@@ -167,7 +167,7 @@ def test_a_runs_test_labels_and_its_training_labels(
     assert (run / "labels-test" / "labels.csv").is_file()
     done = cli("labels", "find", run, "--split", "test", "--epochs", "2")
     assert done.code == 2 and "--split test trains nothing" in done.err
-    done = cli("labels", "find", run, "--recipe", "glyphnet")
+    done = cli("labels", "find", run, "--recipe", "fast")
     assert done.code == 2 and "lends its own recipe" in done.err
     done = cli("labels", "find", run, "--folds", "2", "--epochs", "1", "--quiet")
     assert done.code == 0 and (run / "labels" / "labels.csv").is_file() and (run / "kfold" / "probs.npy").is_file()

@@ -17,7 +17,7 @@ def file(picture_folder: Path, tmp_path: Path) -> Path:
     path = tmp_path / "small.toml"
     path.write_text(
         f"""
-        recipe = "glyphnet"
+        recipe = "fast"
         [settings]
         data.name = "{picture_folder.as_posix()}"
         data.validation = 0.25

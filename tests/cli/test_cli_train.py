@@ -33,9 +33,9 @@ def run_folder(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     ]
     done = subprocess.run([*command, *FAST], capture_output=True, text=True, check=True)
     assert "epoch 16/16: loss" in done.stderr and "engine: cpu" in done.stderr
-    assert "bars-glyphnet-1: finished, 16 epochs" in done.stdout
+    assert "bars-fast-1: finished, 16 epochs" in done.stdout
     assert "accuracy" in done.stdout and "next:" in done.stdout
-    return runs / "bars-glyphnet-1"
+    return runs / "bars-fast-1"
 
 
 def test_train_evaluates_and_writes_everything(run_folder: Path) -> None:
@@ -90,7 +90,7 @@ def test_train_json_is_one_document_on_standard_output(
 def test_resume_extends_and_refuses(cli: Callable[..., Any], picture_folder: Path, tmp_path: Path) -> None:
     first = cli("train", picture_folder, "--epochs", 1, "--runs-dir", tmp_path, "-q", "--no-evaluate", *FAST)
     assert first.code == 0, first.err
-    folder = tmp_path / "bars-glyphnet-1"
+    folder = tmp_path / "bars-fast-1"
     again = cli("train", "--resume", folder)
     assert again.code == 2 and "already finished its 1 epochs; extend it with --epochs 2" in again.err
     other = cli("train", "--resume", folder, "--recipe", "mnist-net", "--epochs", 3)
@@ -105,7 +105,7 @@ def test_resume_extends_and_refuses(cli: Callable[..., Any], picture_folder: Pat
     [
         (["train", "mnits"], ["mnits", "mnist"]),
         (["train", "/no/such/folder"], ["/no/such/folder"]),
-        (["train", "digits", "--recipe", "glyfnet"], ["no recipe 'glyfnet'", "did you mean 'glyphnet'"]),
+        (["train", "digits", "--recipe", "fsat"], ["no recipe 'fsat'", "did you mean 'fast'"]),
         (["train", "digits", "--recipe", "no.toml"], ["cannot read the recipe no.toml"]),
         (["train", "digits", "--set", "network.name=glyphnett"], ["unknown network 'glyphnett'", "glyphnet"]),
         (["train", "digits", "--set", "training.leraning_rate=1"], ["training.leraning_rate"]),

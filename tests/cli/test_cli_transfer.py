@@ -94,7 +94,7 @@ def test_added_signs_join_the_digits(signs: Path, tmp_path: Path, cli: Cli) -> N
 
     settings = {"network.width": 8, "training.epochs": 3, "engine.threads": 1, "engine.precision": "float32"}
     settings |= {"engine.channels_last": False, "engine.compile": False, "engine.device": "cpu"}
-    base = train("glyphnet", "digits", settings=settings, runs_dir=tmp_path)
+    base = train("fast", "digits", settings=settings, runs_dir=tmp_path)
     done = cli("transfer", base.name, signs, "--add", "--runs-dir", tmp_path, "--json", *QUICK)
     assert done.code == 0, done.err
     result = json.loads(done.out)

@@ -17,7 +17,7 @@ def test_ctrl_c_keeps_everything_and_resume_goes_on(picture_folder: Path, tmp_pa
     glyphlab = [sys.executable, "-m", "glyphlab", "train", "--runs-dir", str(tmp_path)]
     fast = ["--set=engine.precision=float32", "--set=engine.channels_last=false", "--set=network.width=4"]
     process = subprocess.Popen([*glyphlab, str(picture_folder), "--epochs", "100000", *fast], stderr=subprocess.PIPE)
-    folder = tmp_path / "bars-glyphnet-1"
+    folder = tmp_path / "bars-fast-1"
     deadline = time.monotonic() + 90
     while not (folder / "metrics.jsonl").exists():
         assert process.poll() is None and time.monotonic() < deadline

@@ -11,7 +11,7 @@ from glyphlab.cli.progress import LiveBar, PlainLines, reporter_for
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.progress import Plan, Silent, StepNews
 
-PLAN = Plan("mnist-glyphnet-1", total_epochs=3, steps_per_epoch=100, total_steps=300, first_step=0)
+PLAN = Plan("mnist-fast-1", total_epochs=3, steps_per_epoch=100, total_steps=300, first_step=0)
 NEWS = StepNews(epoch=2, step=150, train_loss=0.5, train_accuracy=0.875, images_per_second=4000, remaining_seconds=75)
 ROW = EpochMetrics(2, 200, 25_600, 0.001, 0.25, 0.9, 0.2, 0.95, 12.3, 4100.0)
 
@@ -41,7 +41,7 @@ def test_plain_lines_say_each_epoch_and_now_and_then_a_step(
     lines.stop()
     assert text.getvalue().splitlines() == [
         "engine: [cpu]",
-        "training mnist-glyphnet-1: 3 epochs of 100 steps",
+        "training mnist-fast-1: 3 epochs of 100 steps",
         "epoch 2/3, step 50/100: loss 0.5000, accuracy 87.50%, 4,000 images/s, 1:15 left",
         "epoch 2/3: loss 0.2500, accuracy 90.00%; validation 0.2000, 95.00%; 4,100 images/s, 12 s",
     ]

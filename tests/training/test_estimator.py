@@ -207,8 +207,8 @@ def test_mistakes_are_told(images: np.ndarray, letters: np.ndarray) -> None:
         GlyphClassifier(FLAT).fit(images, np.array(["alpha"] * 60))
     with pytest.raises(NotFittedError):
         GlyphClassifier(FLAT).predict(images)
-    with pytest.raises(RecipeError, match="no recipe 'glyfnet': did you mean 'glyphnet'"):
-        GlyphClassifier("glyfnet").fit(images, letters)
+    with pytest.raises(RecipeError, match="no recipe 'fsat': did you mean 'fast'"):
+        GlyphClassifier("fsat").fit(images, letters)
     with pytest.raises(RecipeError, match=r"unknown setting 'training\.rl'"):
         GlyphClassifier(FLAT, settings={"training.rl": 1}).fit(images, letters)
     fitted = GlyphClassifier(FLAT, epochs=1).fit(images, letters)

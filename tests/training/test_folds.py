@@ -12,7 +12,7 @@ from glyphlab.training.recipe import Recipe
 
 
 def in_fold(fold: int, folds: int = 4) -> Recipe:
-    return Recipe.load("glyphnet").with_settings({"data.folds": folds, "data.fold": fold})
+    return Recipe.load("fast").with_settings({"data.folds": folds, "data.fold": fold})
 
 
 @pytest.mark.parametrize("folds", [2, 3, 7])
@@ -64,7 +64,7 @@ def test_more_folds_than_images(glyphs: GlyphSet) -> None:
 )
 def test_settings_that_contradict_each_other(settings: dict[str, object], problem: str) -> None:
     with pytest.raises(RecipeError, match=problem):
-        Recipe.load("glyphnet").with_settings(settings)
+        Recipe.load("fast").with_settings(settings)
 
 
 def test_a_folds_recipe_comes_back_from_its_own_text() -> None:

@@ -13,7 +13,7 @@ REPORT_TRIALS = {f"balanced-arch{arch}-t{trial}" for arch in (1, 2) for trial in
 
 def test_the_reports_trials_are_shipped() -> None:
     expected = REPORT_TRIALS | {
-        "glyphnet", "characters", "characters-teacher-1", "characters-teacher-2", "transfer", "greek-frozen",
+        "fast", "characters", "characters-teacher-1", "characters-teacher-2", "transfer", "greek-frozen",
             "mnist-net", "fashion-net", "letters-advancednet", "letters-advancednet-noflip",
         "mnist-3conv", "mnist-3conv-bn", "mnist-3conv-bn-b32", "mnist-3conv-bn-adam", "mnist-3conv-bn-adam-b32",
     }  # fmt: skip

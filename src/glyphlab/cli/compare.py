@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Examples[/]
 
-glyphlab compare mnist-glyphnet-1 mnist-mnist-net-1
+glyphlab compare mnist-fast-1 mnist-mnist-net-1
 
 glyphlab compare runs/mnist-*  (all of them; pictures of the best against each other one)
 
 glyphlab compare characters-1 characters-2 --data my-letters/  (judged on other images)
 
-glyphlab compare mnist-glyphnet-1 mnist-mnist-net-1 --csv > table.csv
+glyphlab compare mnist-fast-1 mnist-mnist-net-1 --csv > table.csv
 """
 # More runs than this do not fit beside each other: the table is turned round.
 _BESIDE = 4

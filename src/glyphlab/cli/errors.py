@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Examples[/]
 
-glyphlab errors runs/mnist-glyphnet-1
+glyphlab errors runs/mnist-fast-1
 
-glyphlab errors mnist-glyphnet-1 --with mnist-mnist-net-1 --with mnist-mnist-3conv-bn-1  (let other networks judge, too)
+glyphlab errors mnist-fast-1 --with mnist-mnist-net-1 --with mnist-mnist-3conv-bn-1  (let other networks judge, too)
 
-glyphlab errors mnist-glyphnet-1 --all  (also right answers that were nearly wrong)
+glyphlab errors mnist-fast-1 --all  (also right answers that were nearly wrong)
 
-glyphlab errors mnist-glyphnet-1 --data my-digits/ --out my-errors
+glyphlab errors mnist-fast-1 --data my-digits/ --out my-errors
 """
 
 

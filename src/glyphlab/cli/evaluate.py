@@ -12,9 +12,9 @@ from glyphlab.errors import GlyphlabError, did_you_mean
 
 EXAMPLES = """[bold]Examples[/]
 
-glyphlab evaluate runs/mnist-glyphnet-1 --examples 10
+glyphlab evaluate runs/mnist-fast-1 --examples 10
 
-glyphlab evaluate mnist-glyphnet-1 --data my-digits/  (other images of the same classes)
+glyphlab evaluate mnist-fast-1 --data my-digits/  (other images of the same classes)
 
 glyphlab evaluate characters --pages pages/  (page.png with page.txt beside it: how well whole pages are read)
 """

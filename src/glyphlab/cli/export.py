@@ -11,9 +11,9 @@ from glyphlab.cli.console import AsJson, DataDir, print_json, stdout
 
 EXAMPLES = """[bold]Examples[/]
 
-glyphlab export runs/mnist-glyphnet-1
+glyphlab export runs/mnist-fast-1
 
-glyphlab predict photo.jpg --model runs/mnist-glyphnet-1
+glyphlab predict photo.jpg --model runs/mnist-fast-1
 """
 
 

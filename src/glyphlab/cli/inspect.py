@@ -21,9 +21,9 @@ EXAMPLES = """[bold]Examples[/]
 
 glyphlab inspect runs/mnist-mnist-net-1
 
-glyphlab inspect mnist-glyphnet-1 --what filters,responses --layer conv2 --image 7
+glyphlab inspect mnist-fast-1 --what filters,responses --layer conv2 --image 7
 
-glyphlab inspect mnist-glyphnet-1 --what saliency --image photo.jpg  (prepared as predict prepares it)
+glyphlab inspect mnist-fast-1 --what saliency --image photo.jpg  (prepared as predict prepares it)
 
 glyphlab inspect --network alexnet --layer 1 --image zebra.jpg
 """

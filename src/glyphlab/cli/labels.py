@@ -29,9 +29,9 @@ FIND_EXAMPLES = """[bold]Examples[/]
 
 glyphlab labels find digits  (5 networks are trained, each judges the images that it did not see)
 
-glyphlab labels find runs/mnist-glyphnet-1 --epochs 3  (a run lends its data and recipe)
+glyphlab labels find runs/mnist-fast-1 --epochs 3  (a run lends its data and recipe)
 
-glyphlab labels find runs/mnist-glyphnet-1 --split test  (the test labels, judged by the run's network)
+glyphlab labels find runs/mnist-fast-1 --split test  (the test labels, judged by the run's network)
 """
 REVIEW_EXAMPLES = """[bold]Examples[/]
 
@@ -62,7 +62,7 @@ def find(
     target: Target,
     folds: Annotated[int, typer.Option(min=2, max=100, help="Parts of the training images, and networks.")] = 5,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", "-r", help="With DATA: how the networks are trained (default: glyphnet).")
+        str | None, typer.Option("--recipe", "-r", help="With DATA: how the networks are trained (default: fast).")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of each network; few do.")] = None,
     settings: Annotated[

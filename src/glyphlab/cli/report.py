@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Examples[/]
 
-glyphlab report runs/mnist-glyphnet-1 --open
+glyphlab report runs/mnist-fast-1 --open
 
-glyphlab report mnist-glyphnet-1 --out ~/Desktop/my-run.html
+glyphlab report mnist-fast-1 --out ~/Desktop/my-run.html
 
-glyphlab report mnist-glyphnet-1 --data my-digits/  (other images of the same classes)
+glyphlab report mnist-fast-1 --data my-digits/  (other images of the same classes)
 
 glyphlab report characters --map tsne  (a clearer map of many classes; takes longer)
 """

@@ -18,7 +18,7 @@ glyphlab runs --sort accuracy
 
 glyphlab runs --filter data=mnist --filter 'test>=99%'
 
-glyphlab runs --filter 'name=*glyphnet*' --filter status=finished --sort time
+glyphlab runs --filter 'name=mnist-*' --filter status=finished --sort time
 
 glyphlab runs --runs-dir sweeps/fashion-60/runs --json
 """

@@ -21,7 +21,7 @@ glyphlab serve  (opens the browser; only this machine is served)
 
 glyphlab serve --model digits --no-browser --port 8765
 
-glyphlab serve --model runs/mnist-glyphnet-1 --runs-dir ~/trainings
+glyphlab serve --model runs/mnist-fast-1 --runs-dir ~/trainings
 
 glyphlab serve --host 0.0.0.0 --token "$(openssl rand -hex 16)"  (other machines as well; the link it prints lets in)
 """

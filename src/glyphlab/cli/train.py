@@ -23,7 +23,7 @@ EXAMPLES = """[bold]Examples[/]
 
 glyphlab train digits  (no download needed)
 
-glyphlab train mnist  (the default recipe, glyphnet)
+glyphlab train mnist  (the default recipe, fast)
 
 glyphlab train letters-photos/  (a folder with a folder of pictures a class)
 
@@ -31,9 +31,9 @@ glyphlab train --recipe mnist-net --epochs 2  (a recipe with its own data)
 
 glyphlab train mnist --set training.lr=0.01 --set network.width=64
 
-glyphlab train --resume runs/mnist-glyphnet-1  (continue after Ctrl-C, a crash or a power cut)
+glyphlab train --resume runs/mnist-fast-1  (continue after Ctrl-C, a crash or a power cut)
 
-glyphlab train --resume runs/mnist-glyphnet-1 --epochs 20  (make a finished run longer)
+glyphlab train --resume runs/mnist-fast-1 --epochs 20  (make a finished run longer)
 
 torchrun --nproc-per-node 2 -m glyphlab train mnist  (several processes; see docs/scaling.md)
 """
@@ -95,8 +95,8 @@ def train(
         if resume is not None:
             same = None
             if recipe is not None or data is not None or changes:
-                base = Run.open(resume, runs_dir).recipe if recipe is None else recipe
-                same = training.compose(base, data, settings=changes)
+                recorded = Run.open(resume, runs_dir).recipe
+                same = training.compose(recipe or recorded, data or recorded.data.name, settings=changes)
             run = training.resume(resume, epochs=epochs, recipe=same, **where)
         else:
             chosen = recipe or training.DEFAULT_RECIPE

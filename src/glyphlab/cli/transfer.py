@@ -27,7 +27,7 @@ glyphlab transfer digits greek-photos/ --add  (the new letters join the ten digi
 
 glyphlab transfer runs/mnist-mnist-net-1 greek-photos/ --recipe greek-frozen --print-network  (a report's experiment)
 
-glyphlab transfer runs/mnist-glyphnet-1 runes/ --way finetune --freeze 2 --epochs 30
+glyphlab transfer runs/mnist-fast-1 runes/ --way finetune --freeze 2 --epochs 30
 """
 
 

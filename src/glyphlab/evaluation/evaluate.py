@@ -39,7 +39,7 @@ def evaluate(
 ) -> Evaluation:
     """Judge a run's best weights on the test images of its own data set, or on those of `data`.
 
-        evaluation = glyphlab.evaluate("runs/mnist-glyphnet-1")
+        evaluation = glyphlab.evaluate("runs/mnist-fast-1")
         evaluation.accuracy, evaluation.interval, evaluation.confusion
 
     With `write`, tables and pictures go to the run's `evaluation` folder (`evaluation-<data>` for other data, with

@@ -144,7 +144,7 @@ def export_run(
 ) -> ExportReport:
     """Write a run's best weights as one ONNX file, RUN/model.onnx unless `path` is given.
 
-        glyphlab.export_run("runs/mnist-glyphnet-1").path
+        glyphlab.export_run("runs/mnist-fast-1").path
 
     The temperature and the thresholds of prediction sets are fitted on the run's validation images. The file is
     then run by ONNX Runtime on the whole test part; where any probability differs from torch's by more than

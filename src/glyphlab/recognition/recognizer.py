@@ -31,7 +31,7 @@ _MOST_THREADS = 4  # glyphs are small: more threads wait for each other
 class Recognizer:
     """A model, ready to answer; get one with `Recognizer.load`.
 
-        recognizer = Recognizer.load()                       # or "digits", or "runs/mnist-glyphnet-1/model.onnx"
+        recognizer = Recognizer.load()                       # or "digits", or "runs/mnist-fast-1/model.onnx"
         recognizer.predict(["photo.jpg"])[0].character       # "7"
 
     May be used from several threads at once. Nothing is ever sent anywhere.

@@ -64,7 +64,7 @@ class GlyphClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        recipe: str | Path | Recipe = "glyphnet",
+        recipe: str | Path | Recipe = "fast",
         *,
         epochs: int | Literal["auto"] = "auto",
         settings: Mapping[str, Any] | None = None,

@@ -16,7 +16,7 @@ class Keeper(Protocol):
 
     @property
     def kept_in(self) -> str:
-        """Where the last good state is, as the end of a sentence: "kept in runs/mnist-glyphnet-1"."""
+        """Where the last good state is, as the end of a sentence: "kept in runs/mnist-fast-1"."""
 
     def save_checkpoint(self, state: TrainingState) -> None:
         """Keep all that continuing needs."""

@@ -29,7 +29,7 @@ from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 from glyphlab.training.transfer.start import begins_with_weights
 
-DEFAULT_RECIPE = "glyphnet"
+DEFAULT_RECIPE = "fast"
 
 
 def train(
@@ -191,8 +191,8 @@ def compose(
     settings: Mapping[str, Any] | None = None,
     runs_dir: str | Path = "runs",
 ) -> Recipe:
-    """The recipe with the caller's changes; paths of the user's own data and of teachers made absolute."""
-    chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    """The recipe with the caller's changes, of several the one made for `data`; the user's own paths made absolute."""
+    chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe, None if data is None else str(data))
     changes = dict(settings or {})
     if data is not None:
         changes["data.name"] = str(data)

@@ -16,7 +16,7 @@ FAST = {"network.width": 4, "engine.precision": "float32", "engine.channels_last
 @pytest.fixture(scope="session")
 def trained(picture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Trained once for all; not to be written into."""
-    return train("glyphnet", picture_folder, epochs=1, settings=FAST, runs_dir=tmp_path_factory.mktemp("runs"))
+    return train("fast", picture_folder, epochs=1, settings=FAST, runs_dir=tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     runs_dir = tmp_path_factory.mktemp("runs")
     settings: dict[str, Any] = {"network.name": "linear", "training.epochs": 1, "engine.threads": 1}
     settings |= {"engine.device": "cpu", "engine.precision": "float32", "engine.channels_last": False}
-    made = train("glyphnet", "digits", settings=settings | {"engine.compile": False}, runs_dir=runs_dir)
+    made = train("fast", "digits", settings=settings | {"engine.compile": False}, runs_dir=runs_dir)
     glyphs = load(made)
     rng = np.random.default_rng(0)
     probs = rng.dirichlet(np.ones(len(glyphs.class_names)), size=len(glyphs))

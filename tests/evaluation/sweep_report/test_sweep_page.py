@@ -18,7 +18,7 @@ from glyphlab.training.sweep.entry import Entry, Standing
 from glyphlab.training.sweep.results import SweepResults
 
 GRID = """
-recipe = "glyphnet"
+recipe = "fast"
 [settings]
 data.name = "digits"
 [space]

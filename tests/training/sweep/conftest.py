@@ -11,7 +11,7 @@ import pytest
 from glyphlab.training.sweep.definition import SweepDefinition
 
 TINY = """
-recipe = "glyphnet"
+recipe = "fast"
 
 [settings]
 data.name = "{data}"

@@ -210,7 +210,7 @@ def test_pruned_runs_end_early_and_say_so(tiny: Make, tmp_path: Path) -> None:
 
 
 def test_errors_of_the_data_stop_the_sweep_and_leave_its_trials_open(tiny: Make, tmp_path: Path) -> None:
-    definition = SweepDefinition.from_toml('recipe = "glyphnet"\n[settings]\ndata.name = "nowhere/"\n' + FOUR, "nodata")
+    definition = SweepDefinition.from_toml('recipe = "fast"\n[settings]\ndata.name = "nowhere/"\n' + FOUR, "nodata")
     ledger, folder = begin_sweep(definition, sweeps_dir=tmp_path)
     with pytest.raises(RunError, match="no folder or file nowhere/"):
         run_workers(ledger, folder, workers=1)

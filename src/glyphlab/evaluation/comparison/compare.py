@@ -199,7 +199,7 @@ def compare(
 ) -> Comparison:
     """Compare two or more runs on the test images of their own, common data set, or on those of `data`.
 
-        comparison = glyphlab.evaluation.comparison.compare.compare(["mnist-glyphnet-1", "mnist-mnist-net-1"])
+        comparison = glyphlab.evaluation.comparison.compare.compare(["mnist-fast-1", "mnist-mnist-net-1"])
         comparison.pairs[0].test.p_value
 
     A run's stored evaluation is used where it belongs to the run's present weights; otherwise the run is judged anew

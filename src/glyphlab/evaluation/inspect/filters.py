@@ -69,7 +69,7 @@ def filter_pictures(weights: Floats, view: View = "auto") -> tuple[NDArray[np.ui
 def draw_filters(weights: Floats, path: Path, heading: str, view: View = "auto") -> None:
     """Draw the filters of one layer as a grid; the format follows the suffix.
 
-    weights: float32 [out, in, kh, kw]. heading: whose they are ("mnist-glyphnet-1, conv1"). view: see
+    weights: float32 [out, in, kh, kw]. heading: whose they are ("mnist-fast-1, conv1"). view: see
     `filter_pictures`. Beyond `MOST_FILTERS` the first so many are drawn, and the picture says so. Raises `ModelError`;
     `RunError` when the file cannot be written.
     """

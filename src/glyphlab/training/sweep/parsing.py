@@ -39,7 +39,7 @@ class SweepFile(Section):
     """A sweep file's tables."""
 
     description: str = ""
-    recipe: str = "glyphnet"
+    recipe: str = "fast"
     base: str = ""
     settings: dict[str, Any] = Field(default_factory=dict)
     search: Search = Search()
