@@ -7,6 +7,7 @@ name: bf16, for one, is several times faster on some processors and several time
 from __future__ import annotations
 
 import copy
+import math
 import os
 import shutil
 import time
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from glyphlab.errors import RecipeError
 from glyphlab.networks.classifier import Classifier
+from glyphlab.process import keep_freed_memory
 from glyphlab.training.distributed import World
 from glyphlab.training.optimizer import build_optimizer
 from glyphlab.training.recipe import EngineSettings, TrainingSettings
@@ -30,6 +32,10 @@ COMPILE_PAYS_FROM_SECONDS = 300.0
 WORTHWHILE_GAIN = 1.1
 _PROBE_SECONDS = 0.3
 _ROUNDS = 2
+# Feature maps of a batch are freed and taken anew at every step; glibc keeps blocks of not quite 32 MB at most.
+_LARGEST_KEPT_BYTES = 31 << 20
+# A candidate this many times slower than the best so far is given up after its first timed step.
+_HOPELESS = 1.5
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,9 @@ class Engine:
     threads: int = 1
 
     def activate(self) -> None:
-        """Set the number of threads, and on CUDA the repeatable kernels, for this process."""
+        """Set the number of threads, keep freed memory, and on CUDA take the repeatable kernels, in this process."""
         torch.set_num_threads(self.threads)
+        keep_freed_memory(_LARGEST_KEPT_BYTES)
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
 
@@ -54,9 +61,8 @@ class Engine:
 
     def place(self, network: nn.Module) -> None:
         """Move a network to the device and into the memory format, in place."""
-        network.to(self.device)
-        if self.channels_last:
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        order = torch.channels_last if self.channels_last else torch.contiguous_format
+        network.to(self.device).to(memory_format=order)  # type: ignore[call-overload]
 
     def forward(self, classifier: Classifier, batch_size: int) -> Callable[[Tensor], Tensor]:
         """The classifier as a function from pixels to float32 logits, in this precision, compiled if so settled.
@@ -114,7 +120,9 @@ def settle(
 
     def measure(engine: Engine) -> float:
         """Time an engine, again if it was timed before; the best counts, since a busy machine only ever slows."""
-        timing, former = _time_steps(engine, training, classifier, batch), timings.get(engine)
+        best_so_far = max((timing.images_per_second or 0.0 for timing in timings.values()), default=0.0)
+        timing = _time_steps(engine, training, classifier, batch, best_so_far / _HOPELESS)
+        former = timings.get(engine)
         if former is None or (timing.images_per_second or 0.0) > (former.images_per_second or 0.0):
             timings[engine] = timing
         return measured(engine)
@@ -131,7 +139,7 @@ def settle(
     best, best_rate = candidates[0], 0.0
     # A time budget is planned with the measured speed, even where there is nothing to choose.
     if len(candidates) > 1 or settings.compile == "auto" or training.time_budget_seconds is not None:
-        for engine in candidates * _ROUNDS:
+        for engine in candidates[::-1] * _ROUNDS:  # the roughest first: where it is fast, the others end soon
             measure(engine)
         for engine in candidates:
             if measured(engine) > best_rate * WORTHWHILE_GAIN:
@@ -225,15 +233,16 @@ def _time_steps(
     training: TrainingSettings,
     original: Classifier,
     batch: Callable[[], tuple[Tensor, Tensor]],
+    hopeless_below: float,
 ) -> Timing:
-    """Train a copy for a moment, after two steps that do not count."""
+    """Train a copy for a moment, after two steps that do not count; shorter below so many images a second."""
     began = time.perf_counter()
     classifier = copy.deepcopy(original).train()
     engine.place(classifier)
     optimizer = build_optimizer(classifier, training)
     try:
         forward = engine.forward(classifier, training.batch_size)
-        images_done, start = 0, 0.0
+        images_done, start, elapsed = 0, 0.0, math.inf
         for step in range(1_000):
             images, targets = batch()
             images, targets = images.to(engine.device), targets.to(engine.device)
@@ -246,10 +255,10 @@ def _time_steps(
                 start = time.perf_counter()
                 continue
             images_done += len(images)
-            if time.perf_counter() - start > _PROBE_SECONDS:
+            elapsed = time.perf_counter() - start
+            if elapsed > _PROBE_SECONDS or images_done < hopeless_below * elapsed:
                 break
     except Exception as error:  # whatever a backend raises: this candidate is out, the others are tried
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return Timing(engine, None, time.perf_counter() - began, reason)
-    elapsed = time.perf_counter() - start
     return Timing(engine, images_done / elapsed, time.perf_counter() - began)

@@ -1,6 +1,6 @@
 """The run folder: everything one training left behind, and how to open it again.
 
-runs/mnist-glyphnet-1/
+runs/mnist-fast-1/
   recipe.toml               every setting, defaults written out, with the engine that was used
   environment.json          versions, machine, data and its hash, command, engine timings, time, peak memory
   run.json                  how far it came and why it stopped
@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock, Timeout
 
 from glyphlab.errors import RunError, did_you_mean
@@ -42,7 +43,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._curves_drawn = 0.0
+        self._curves_drawn = time.monotonic()
 
     @classmethod
     def open(cls, path: str | Path, runs_dir: str | Path = "runs") -> Run:
@@ -147,7 +148,8 @@ class Run:
             raise RunError(
                 f"{self.folder} holds no weights yet; continue it with: glyphlab train --resume {self.folder}"
             )
-        return load_weights(self.weights_path)
+        # Convolutions of many images are a third faster in this order of memory; of one, as fast.
+        return load_weights(self.weights_path).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
