@@ -17,7 +17,7 @@ from glyphlab.errors import DataError
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.seeds import Purpose, derived_seed
 
-_STATISTICS_CHUNK = 20_000
+_STATISTICS_CHUNK = 2_000
 
 
 def load_images(

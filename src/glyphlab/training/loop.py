@@ -38,6 +38,7 @@ from glyphlab.training.seeds import Purpose, derived_seed, generator
 _CHECKPOINT_EVERY_SECONDS = 60.0
 # Sums are read from the device every so many steps, which shows progress and finds a loss gone astray.
 _LOOK_EVERY_STEPS = 10
+_LOSSES_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -259,8 +260,10 @@ def _end_epoch(job: Job, state: TrainingState, epoch: int, lr: float, images_per
         part = job.validation[job.world.share_of(len(job.validation))]
         logits = predict(state.result, job.images, part)
         targets = job.targets[part].cpu()
-        losses = F.cross_entropy(logits.double(), targets, reduction="sum")
-        judged = torch.stack([losses, (logits.argmax(1) == targets).sum()])
+        # In double precision, which for all of a million images at once would take more memory than the images.
+        chunks = [slice(start, start + _LOSSES_AT_ONCE) for start in range(0, len(part), _LOSSES_AT_ONCE)]
+        losses = [F.cross_entropy(logits[chunk].double(), targets[chunk], reduction="sum") for chunk in chunks]
+        judged = torch.stack([sum(losses, torch.zeros((), dtype=torch.float64)), (logits.argmax(1) == targets).sum()])
         job.world.sum(judged)
         loss, accuracy = (judged / len(job.validation)).tolist()
         if state.plateau is not None:
