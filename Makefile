@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types unit format bench clean
+.PHONY: help install demo test lint types unit format bench bench-full clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,8 +37,11 @@ format: $(READY) ## let ruff rewrite the sources
 	$(BIN)/ruff check --fix src tests benchmarks examples
 	$(BIN)/ruff format src tests benchmarks examples
 
-bench: $(READY) ## measure training speed beside a plain per-image pipeline
-	$(BIN)/python benchmarks/throughput.py
+bench: $(READY) ## measure speed beside plain ways of doing the same, some minutes
+	$(BIN)/python benchmarks/all.py
+
+bench-full: $(READY) ## all benchmarks, whole; stopped, it goes on where it was
+	$(BIN)/python benchmarks/all.py --full
 
 clean: ## remove the environment and caches (never runs/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,178 +1,156 @@
-"""Training speed of report A's network: Glyphlab's engine beside the report's own per-image pipeline.
+"""Training speed: Glyphlab's engine beside the reports' own per-image pipelines, on the same networks.
 
-    make bench                                    emnist-letters from --data-dir or GLYPHLAB_DATA, else digits
-    python benchmarks/throughput.py --rounds 5
+    make bench                                    data from GLYPHLAB_DATA; where it is missing, the embedded digits
+    python benchmarks/throughput.py --data-dir DATA --rounds 5 --seconds 20
+    python benchmarks/throughput.py --only A --rounds 1 --seconds 2
 
-The peer does what the report does: each image is a Pillow picture that is rotated, mirrored, jittered, shifted and
-turned into a tensor by itself, in a DataLoader with batches of 64, float32, eager. All variants take turns, several
-rounds over, in one process run, and ratios are taken round by round, so that a machine whose speed drifts does not
-favour anyone. Writes benchmarks/RESULTS.md.
+Three networks: report A's on emnist-letters, report C's final one on emnist-balanced, and Glyphlab's own, whose peer is
+a plain pipeline with Pillow without and with worker processes. Each measurement has a process of its own, which also
+tells its peak of memory; variants take turns, and ratios are taken round by round. Writes its section of RESULTS.md.
 """
 
 from __future__ import annotations
 
-import argparse
-import platform
 import statistics
 import tempfile
 import time
-from datetime import date
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from PIL import Image, ImageEnhance
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+import children
+from children import Finished
+from measuring import options, take_turns
+from pipelines import PIPELINES
+from results import counted, goal, provenance, ratios, spread, table, write_section
 
-import glyphlab
-from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import DataError
-from glyphlab.training.environment import describe_environment
-
-RESULTS = Path(__file__).parent / "RESULTS.md"
-RECIPE = "letters-advancednet"
+GOAL_FOR_A = 3.5
+_WARM_STEPS = 10
+_PLAIN = {"engine.precision": "float32", "engine.channels_last": False, "engine.compile": False}
 
 
-class PerImage(Dataset[tuple[Tensor, int]]):
-    """The report's pipeline: one Pillow picture at a time, through torchvision's transforms.
+@dataclass(frozen=True)
+class Group:
+    """A network and the pipeline it is measured beside. batch_size: Glyphlab's own choice, else the pipeline's."""
 
-    torchvision is no dependency of ours, so its steps stand here as it does them: parameters drawn as torch scalars,
-    Pillow for the geometry and the colours, then ToTensor and Normalize.
-    """
-
-    def __init__(self, glyphs: GlyphSet) -> None:
-        self.images, self.targets = torch.from_numpy(glyphs.images), torch.from_numpy(glyphs.targets)
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        picture = Image.fromarray(self.images[index].numpy())
-        picture = picture.rotate(uniform(-15, 15), resample=Image.Resampling.NEAREST)  # RandomRotation(15)
-        if torch.rand(1) < 0.5:  # RandomHorizontalFlip()
-            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        brightness, contrast = uniform(0.9, 1.1), uniform(0.9, 1.1)  # ColorJitter(0.1, 0.1), in random order
-        for change in torch.randperm(4):
-            if change == 0:
-                picture = ImageEnhance.Brightness(picture).enhance(brightness)
-            elif change == 1:
-                picture = ImageEnhance.Contrast(picture).enhance(contrast)
-        uniform(0, 0)  # RandomAffine(0, translate=(0.1, 0.1)): the angle, then the shift
-        dx, dy = round(uniform(-2.8, 2.8)), round(uniform(-2.8, 2.8))
-        picture = picture.transform(picture.size, Image.Transform.AFFINE, (1, 0, -dx, 0, 1, -dy))
-        pixels = torch.from_numpy(np.array(picture, dtype=np.uint8, copy=True))  # ToTensor()
-        pixels = pixels.view(28, 28, 1).permute(2, 0, 1).contiguous().to(torch.float32).div(255)
-        mean, std = torch.as_tensor([0.5]), torch.as_tensor([0.5])  # Normalize((0.5,), (0.5,))
-        pixels = pixels.clone().sub_(mean.view(-1, 1, 1)).div_(std.view(-1, 1, 1))
-        return pixels, int(self.targets[index])
+    title: str
+    peer: str
+    workers: tuple[int, ...] = (0,)
+    batch_size: int | None = None
 
 
-def uniform(low: float, high: float) -> float:
-    """One random number, drawn as torchvision draws it."""
-    return float(torch.empty(1).uniform_(low, high).item())
+GROUPS = (
+    Group("`advancednet`, report A", "A", batch_size=256),
+    Group("`balanced-arch2`, report C's final network", "C"),
+    Group("`glyphnet`, our own", "Pillow", workers=(0, 2)),
+)
 
 
-def report_network(classes: int) -> nn.Module:
-    """Report A's network as it is written there, with torch's own layers throughout."""
-    blocks: list[nn.Module] = []
-    for maps, width, pool in ((1, 32, nn.MaxPool2d(2)), (32, 64, nn.MaxPool2d(2)), (64, 128, nn.AdaptiveAvgPool2d(1))):
-        blocks += [nn.Conv2d(maps, width, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(width), pool]
-    return nn.Sequential(*blocks, nn.Flatten(), nn.Dropout(0.5), nn.Linear(128, classes))
+def peer_rate(name: str, data_dir: str | None, workers: int, seconds: float) -> dict[str, Any]:
+    """Images a second of a per-image pipeline; the first steps do not count."""
+    import samples
+    from peers import Peer
+
+    peer = Peer(name, samples.glyphs(PIPELINES[name].data, "train", data_dir))
+    peer.network.train()
+    step, done, began = 0, 0, 0.0
+    while True:
+        for images, targets in peer.loader(peer.train, shuffle=True, workers=workers):
+            if step == _WARM_STEPS:
+                done, began = 0, time.perf_counter()
+            peer.step(images, targets)
+            step, done = step + 1, done + len(images)
+            if step > _WARM_STEPS and time.perf_counter() - began > seconds:
+                return {"rate": done / (time.perf_counter() - began)}
 
 
-def peer_rate(glyphs: GlyphSet, workers: int, seconds: float) -> float:
-    """Images a second of the report's pipeline; the first ten batches do not count."""
-    network = report_network(len(glyphs.class_names))
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    done, began = 0, 0.0
-    for step, (images, targets) in enumerate(
-        DataLoader(PerImage(glyphs), batch_size=64, shuffle=True, num_workers=workers)
-    ):
-        if step == 10:
-            began = time.perf_counter()
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(network(images), targets)
-        loss.backward()
-        optimizer.step()
-        if step >= 10:
-            done += len(images)
-            if time.perf_counter() - began > seconds:
-                break
-    return done / (time.perf_counter() - began)
+def engine_rate(name: str, data_dir: str | None, seconds: float, settings: dict[str, Any]) -> dict[str, Any]:
+    """Images a second that a real run of the pipeline's recipe records for itself, and the engine that it used."""
+    import samples
 
+    import glyphlab
+    from glyphlab.training.engine import Engine
 
-def engine_rate(data: str, data_dir: Path | None, seconds: float, settings: dict[str, Any]) -> tuple[float, str]:
-    """Images a second that a real run records for itself, and the engine it used."""
-    changes = {"training.time_budget_seconds": seconds, "training.epochs": 1000, "data.validation": 0, **settings}
+    pipeline = PIPELINES[name]
+    changes = {
+        "training.time_budget_seconds": seconds,
+        "training.epochs": pipeline.epochs,
+        "training.batch_size": pipeline.batch_size,
+        "data.validation": 0.0,
+        **settings,
+    }
+    data = samples.name_at_hand(pipeline.data, data_dir)
     with tempfile.TemporaryDirectory() as folder:
-        run = glyphlab.train(RECIPE, data, settings=changes, data_dir=data_dir, runs_dir=folder)
+        place = Path(data_dir) if data_dir else None
+        # The recipe itself, not another of its name that is made for these data: both sides train the same network.
+        recipe = glyphlab.Recipe.load(pipeline.recipe)
+        run = glyphlab.train(recipe, data, settings=changes, data_dir=place, runs_dir=folder)
         row = run.history[-1]
-        engine = run.recipe.engine
-        words = [
-            engine.precision,
-            "channels_last" if engine.channels_last else "",
-            "compiled" if engine.compile else "",
-        ]
-        return row.images_seen / row.time_seconds, ", ".join(filter(None, words))
+        engine = Engine(**run.recipe.engine.model_dump())
+        return {"rate": row.images_seen / row.time_seconds, "engine": str(engine)}
+
+
+def measure(group: Group, data_dir: Path | None, rounds: int, seconds: float) -> str:
+    """The group's table: the plain pipeline without workers comes first, and all others are compared with it."""
+    peer = PIPELINES[group.peer]
+    theirs, ours = (
+        partial(children.part, __file__, part, name=group.peer, data_dir=data_dir, seconds=seconds)
+        for part in ("peer", "engine")
+    )
+    variants = {
+        peer.title if workers == 0 else f"the same with {workers} workers": partial(theirs, workers=workers)
+        for workers in group.workers
+    }
+    variants[f"Glyphlab, batch {peer.batch_size}, float32"] = partial(ours, settings=_PLAIN)
+    size = group.batch_size or peer.batch_size
+    variants[f"Glyphlab, batch {size}, as it chooses"] = partial(ours, settings={"training.batch_size": size})
+    found = take_turns(variants, rounds)
+    rates = {name: [one.value["rate"] for one in outcomes] for name, outcomes in found.items()}
+    base = rates[peer.title]
+    rows = [
+        (_titled(name, found[name]), spread(values), spread(ratios(values, base), ".2f"), _memory(found[name]))
+        for name, values in rates.items()
+    ]
+    text = f"### {group.title}\n\n" + table(("variant", "images/s", "times the first", "peak memory, MB"), rows)
+    if group.peer == "A":
+        best = statistics.median(ratios(list(rates.values())[-1], base))
+        text += "\n\n" + goal(f"at least {GOAL_FOR_A:g} times the report's pipeline", best >= GOAL_FOR_A)
+    return text
+
+
+def _titled(name: str, outcomes: list[Finished]) -> str:
+    """A variant's name, with the engines that were chosen."""
+    engines = sorted({one.value["engine"] for one in outcomes if "engine" in one.value})
+    return f"{name} ({' / '.join(engines)})" if "as it chooses" in name else name
+
+
+def _memory(outcomes: list[Finished]) -> str:
+    return spread([one.peak_mb for one in outcomes])
 
 
 def main() -> None:
-    """Measure, print and write RESULTS.md."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, default=None)
-    parser.add_argument("--rounds", type=int, default=3)
+    """Measure and write the section."""
+    children.serve({"peer": peer_rate, "engine": engine_rate})
+    parser = options(__doc__, rounds=3)
     parser.add_argument("--seconds", type=float, default=10.0, help="for each variant in each round")
-    options = parser.parse_args()
-    try:
-        glyphs = glyphlab.load_dataset("emnist-letters", "train", options.data_dir)
-        data = "emnist-letters"
-    except DataError:
-        glyphs, data = glyphlab.load_dataset("digits", "train"), "digits"
-        print("emnist-letters is not at hand; measuring on digits")
-
-    fixed = {"engine.precision": "float32", "engine.channels_last": False, "engine.compile": False}
-    rates: dict[str, list[float]] = {}
-    chosen = ""
-    for number in range(options.rounds):
-        rates.setdefault("peer", []).append(peer_rate(glyphs, 0, options.seconds))
-        rates.setdefault("peer-2", []).append(peer_rate(glyphs, 2, options.seconds))
-        rates.setdefault("same", []).append(engine_rate(data, options.data_dir, options.seconds, fixed)[0])
-        rate, chosen = engine_rate(data, options.data_dir, options.seconds, {"training.batch_size": 256})
-        rates.setdefault("probe", []).append(rate)
-        print(f"round {number + 1}: " + ", ".join(f"{name} {values[-1]:,.0f}" for name, values in rates.items()))
-
-    titles = {
-        "peer": "report A's pipeline (torchvision's steps on Pillow pictures, DataLoader, batch 64, float32, eager)",
-        "peer-2": "the same with 2 DataLoader workers",
-        "same": "Glyphlab, batch 64, float32",
-        "probe": f"Glyphlab, batch 256, the probe's choice ({chosen})",
-    }
-    machine = describe_environment("cpu", torch.get_num_threads())
-    lines = [
-        "# Benchmarks",
-        "",
-        "## Training throughput, `advancednet`",
-        "",
-        f"`make bench`, {date.today()}, on {data}; {machine['processor']}, {machine['cores']} cores, "
-        f"{platform.system()}, Python {machine['python']}, torch {machine['torch']}, Glyphlab {machine['glyphlab']}. "
-        f"{options.rounds} rounds of {options.seconds:g} s each, variants in turn; median (lowest to highest).",
-        "",
-        "| variant | images/s | times the report's pipeline |",
-        "|---|---|---|",
-    ]
-    for name, values in rates.items():
-        ratios = [value / peer for value, peer in zip(values, rates["peer"], strict=True)]
-        lines.append(f"| {titles[name]} | {spread(values, ',.0f')} | {spread(ratios, '.2f')} |")
-    text = "\n".join(lines) + "\n"
-    print(text)
-    RESULTS.write_text(text, encoding="utf-8")
+    parser.add_argument("--only", choices=[group.peer for group in GROUPS], help="one of the pipelines alone")
+    chosen = parser.parse_args()
+    groups = [group for group in GROUPS if chosen.only in (None, group.peer)]
+    tables = [measure(group, chosen.data_dir, chosen.rounds, chosen.seconds) for group in groups]
+    write_section("throughput", "\n\n".join([_introduction(groups, chosen.data_dir, chosen), *tables]), chosen.out)
 
 
-def spread(values: list[float], form: str) -> str:
-    """Median with the range."""
-    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+def _introduction(groups: list[Group], data_dir: Path | None, chosen: Any) -> str:
+    import samples
+
+    asked = sorted({PIPELINES[group.peer].data for group in groups})
+    data = " and ".join(samples.described(name, samples.name_at_hand(name, data_dir)) for name in asked)
+    repeated = (
+        f"{counted(chosen.rounds, 'round')} of {chosen.seconds:g} s each. Peak memory is that of the process, or of "
+        "its largest worker where that is more; workers come on top."
+    )
+    return provenance(data, repeated)
 
 
 if __name__ == "__main__":

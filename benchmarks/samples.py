@@ -1,0 +1,116 @@
+"""What is measured on: glyphs, pictures of characters, pages, of the embedded digits where these are missing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+import glyphlab
+from glyphlab.data.glyphset import GlyphSet
+from glyphlab.errors import DataError
+
+T = TypeVar("T")
+STAND_IN = "the embedded digits, since {} is not at hand"
+_PICTURE_SIZE = (1200, 900)  # width, height, as in drawn-characters
+_PAGE_SIDE, _LINES, _WORDS, _WORD_LENGTH = 600, 8, 3, 4
+
+
+def glyphs(name: str, split: Literal["train", "test"], data_dir: str | Path | None) -> GlyphSet:
+    """A known data set, or the digits that come with Glyphlab where its files are not at hand."""
+    try:
+        return glyphlab.load_dataset(name, split, Path(data_dir) if data_dir else None)
+    except DataError as error:
+        print(f"measuring on the embedded digits: {error}", file=sys.stderr)
+        return glyphlab.load_dataset("digits", split)
+
+
+def name_at_hand(name: str, data_dir: str | Path | None) -> str:
+    """The data set's name, or "digits"."""
+    return glyphs(name, "test", data_dir).name
+
+
+def described(name: str, found: str) -> str:
+    """The data for a section: what was asked for, or what stood in for it."""
+    return name if found == name else STAND_IN.format(name)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of one character each, dark on light. characters: what each shows. words: where they come from."""
+
+    paths: tuple[Path, ...]
+    characters: tuple[str, ...]
+    words: str
+
+
+def pictures(data_dir: Path | None, count: int, folder: Path) -> Pictures:
+    """Up to `count` pictures spread over drawn-characters, else digits drawn into `folder`, all of 1200x900."""
+    import cv2
+    from robustness import list_drawn
+
+    found = list_drawn(data_dir / "drawn-characters", ("digit", "upper", "lower"), "all") if data_dir else []
+    if found:
+        chosen = _spread_over(found, count)
+        words = f"{len(chosen)} of the {len(found):,} pictures of `drawn-characters`"
+        return Pictures(tuple(one.path for one in chosen), tuple(one.character for one in chosen), words)
+    digits = glyphlab.load_dataset("digits", "test")
+    paths, names = [], []
+    for index in range(min(count, len(digits))):
+        picture = np.full(_PICTURE_SIZE[::-1], 255, np.uint8)
+        large = cv2.resize(digits.images[index], (700, 700), interpolation=cv2.INTER_CUBIC)
+        picture[100:800, 250:950] = 255 - large
+        paths.append(folder / f"{index:04}.png")
+        cv2.imwrite(str(paths[-1]), picture)
+        names.append(digits.class_names[digits.targets[index]])
+    return Pictures(tuple(paths), tuple(names), STAND_IN.format("drawn-characters"))
+
+
+def pages(data_dir: Path | None, count: int | None, folder: Path) -> str:
+    """Put up to `count` pages with their texts into `folder`, spread over `pages`, else made of digits.
+
+    Returns what they are, in words.
+    """
+    import cv2
+
+    originals = sorted((data_dir / "pages").glob("*.png")) if data_dir else []
+    if originals:
+        chosen = _spread_over(originals, count or len(originals))
+        for page in chosen:
+            for path in (page, page.with_suffix(".txt")):
+                (folder / path.name).symlink_to(path.resolve())
+        return f"{len(chosen)} of the {len(originals)} pages of `pages`"
+    digits, rng = glyphlab.load_dataset("digits", "test"), np.random.default_rng(1)
+    count = count or 20
+    for number in range(count):
+        picture, text = _page_of_digits(digits, rng)
+        cv2.imwrite(str(folder / f"{number:03}.png"), picture)
+        (folder / f"{number:03}.txt").write_text(text, encoding="utf-8")
+    return STAND_IN.format("pages")
+
+
+def _spread_over(found: Sequence[T], count: int) -> list[T]:
+    """At most `count` of them, evenly."""
+    count = min(count, len(found))
+    return [found[place * len(found) // count] for place in range(count)]
+
+
+def _page_of_digits(digits: GlyphSet, rng: np.random.Generator) -> tuple[NDArray[np.uint8], str]:
+    """A page of words of digits, light on dark, uint8 [side, side], and its text."""
+    page = np.zeros((_PAGE_SIDE, _PAGE_SIDE), np.uint8)
+    lines = []
+    for line in range(_LINES):
+        words = []
+        for word in range(_WORDS):
+            chosen = rng.integers(len(digits), size=_WORD_LENGTH)
+            for place, index in enumerate(chosen):
+                top, left = 30 + 70 * line, 30 + 190 * word + 34 * place
+                page[top : top + 28, left : left + 28] = digits.images[index]
+            words.append("".join(digits.class_names[digits.targets[index]] for index in chosen))
+        lines.append(" ".join(words))
+    return page, "\n".join(lines) + "\n"
