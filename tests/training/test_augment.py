@@ -22,6 +22,7 @@ STRENGTHS = {
     "brightness": 0.4,
     "contrast": 0.4,
     "flip_horizontal": 0.5,
+    "erase": 1.0,
 }
 
 
@@ -135,3 +136,29 @@ def test_border_padding_repeats_the_edge() -> None:
     paper = torch.full((3, 1, 28, 28), 0.8)
     assert torch.allclose(augment(paper, settings(shift=0.5, padding="border"), stream()), paper)
     assert augment(paper, settings(shift=0.5), stream()).min() == 0
+
+
+def test_erasing_paints_one_whole_rectangle_of_one_colour() -> None:
+    images = torch.full((400, 3, 20, 40), -1.0)  # a value that no paint has
+    varied = augment(images, settings(erase=1.0), stream())
+    assert torch.equal(images.unique(), torch.tensor([-1.0]))
+    shares = []
+    for image in varied:
+        painted = image[0] >= 0
+        rows, columns = painted.any(dim=1), painted.any(dim=0)
+        assert torch.equal(painted, rows[:, None] & columns)  # a rectangle ...
+        for sides in (rows, columns):
+            assert len(sides.nonzero()) == sides.nonzero().max() - sides.nonzero().min() + 1  # ... in one piece
+        for channel in image:
+            assert len(channel[painted].unique()) == 1
+        shares.append(float(painted.float().mean()))
+    assert 0.005 < min(shares) < 0.04 and 0.3 < max(shares) < 0.4 and 0.15 < sum(shares) / len(shares) < 0.22
+
+
+def test_erasing_leaves_the_images_that_are_not_chosen() -> None:
+    images = torch.full((1000, 1, 28, 28), -1.0)
+    kept = [
+        torch.equal(before, after)
+        for before, after in zip(images, augment(images, settings(erase=0.3), stream()), strict=True)
+    ]
+    assert 0.65 < sum(kept) / len(kept) < 0.75

@@ -8,12 +8,15 @@ from glyphlab.errors import RecipeError
 from glyphlab.networks import registry
 from glyphlab.training.recipe import Recipe, shipped
 
+EFFORTS = ("flash", "fast", "record")
+OUR_SETS = ("mnist", "fashion-mnist", "emnist-balanced", "emnist-letters")
 REPORT_TRIALS = {f"balanced-arch{arch}-t{trial}" for arch in (1, 2) for trial in range(1, 8)}
 
 
 def test_the_reports_trials_are_shipped() -> None:
-    expected = REPORT_TRIALS | {
-        "fast", "characters", "characters-teacher-1", "characters-teacher-2", "transfer", "greek-frozen",
+    efforts = {*EFFORTS, *(f"{data}-{effort}" for data in OUR_SETS for effort in EFFORTS)}
+    expected = REPORT_TRIALS | efforts | {
+        "characters", "characters-teacher-1", "characters-teacher-2", "transfer", "greek-frozen",
             "mnist-net", "fashion-net", "letters-advancednet", "letters-advancednet-noflip",
         "mnist-3conv", "mnist-3conv-bn", "mnist-3conv-bn-b32", "mnist-3conv-bn-adam", "mnist-3conv-bn-adam-b32",
     }  # fmt: skip
@@ -28,6 +31,15 @@ def test_every_shipped_recipe_loads_builds_and_comes_back_from_its_own_text(name
     again = Recipe.from_toml(recipe.to_toml())
     assert again.resolved() == recipe.resolved()
     registry.create(recipe.network.name, (1, 28, 28), 47, **recipe.network.options)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("data", OUR_SETS)
+def test_an_effort_means_the_recipe_made_for_the_data(data: str, effort: str) -> None:
+    made, named = Recipe.load(effort, data), Recipe.load(f"{data}-{effort}")
+    assert (made.name, made.data.name) == (effort, data)
+    assert made.model_copy(update={"name": named.name}) == named
+    assert Recipe.load(effort, "my-letters/") == Recipe.load(effort) != made
 
 
 @pytest.mark.parametrize(
@@ -56,9 +68,9 @@ def test_trials_hold_the_reports_settings(
     assert round(recipe.data.validation * 112_800) in range(12_790, 12_810)
 
 
-def test_only_the_recipe_that_the_report_asks_for_mirrors_images() -> None:
-    mirroring = [name for name in shipped() if Recipe.load(name).augment.flip_horizontal]
-    assert mirroring == ["letters-advancednet"]
+def test_only_the_recipe_that_the_report_asks_for_mirrors_characters() -> None:
+    mirroring = [recipe for recipe in map(Recipe.load, shipped()) if recipe.augment.flip_horizontal]
+    assert [recipe.name for recipe in mirroring if recipe.data.name != "fashion-mnist"] == ["letters-advancednet"]
 
 
 def test_unknown_recipe_names_the_nearest() -> None:

@@ -2,7 +2,8 @@
 
 All geometric changes (rotation, scale, shear, shift, mirror, elastic distortion) are composed into one sampling grid
 per image, so that each image is resampled exactly once. Parameters are drawn on the CPU, whatever the device of the
-images: a seed means the same images everywhere.
+images: a seed means the same images everywhere. What is made of them is made where the images are, which on a GPU
+spares it a wait for whole grids.
 """
 
 from __future__ import annotations
@@ -24,21 +25,25 @@ def augment(images: Tensor, settings: AugmentSettings, generator: torch.Generato
     Returns the same shape and range. With all strengths 0 the images come back unchanged.
     """
     if settings.moves_pixels:
-        grid = sampling_grid(images.shape, settings, generator).to(images.device)
+        grid = sampling_grid(images.shape, settings, generator, images.device)
         images = F.grid_sample(images, grid, mode="bilinear", padding_mode=settings.padding, align_corners=False)
     if settings.stroke:
-        images = _vary_strokes(images, _symmetric(len(images), settings.stroke, generator).to(images.device))
+        images = _vary_strokes(images, _symmetric(images, settings.stroke, generator))
     if settings.brightness:
-        factor = 1 + _symmetric(len(images), settings.brightness, generator).to(images.device)
+        factor = 1 + _symmetric(images, settings.brightness, generator)
         images = (images * factor).clamp_(0, 1)
     if settings.contrast:
-        factor = 1 + _symmetric(len(images), settings.contrast, generator).to(images.device)
+        factor = 1 + _symmetric(images, settings.contrast, generator)
         mean = images.mean(dim=(1, 2, 3), keepdim=True)
         images = (mean + (images - mean) * factor).clamp_(0, 1)
+    if settings.erase:
+        images = _erase(images, settings.erase, generator)
     return images
 
 
-def sampling_grid(shape: torch.Size, settings: AugmentSettings, generator: torch.Generator) -> Tensor:
+def sampling_grid(
+    shape: torch.Size, settings: AugmentSettings, generator: torch.Generator, device: torch.device | str = "cpu"
+) -> Tensor:
     """Where each output pixel is looked up: float32 [B, H, W, 2], (x, y) with -1 and 1 at the image's edges.
 
     Elastic distortion displaces every pixel by a smooth random field (Simard, Steinkraus and Platt 2003); here the
@@ -66,20 +71,21 @@ def sampling_grid(shape: torch.Size, settings: AugmentSettings, generator: torch
     cells = settings.elastic_cells if settings.elastic else 0
     noise = torch.randn(batch, cells * cells, 2, generator=generator) * (2 * settings.elastic)
     # Affine and elastic parts are both linear in their parameters: one matrix product makes the whole grid.
-    grid = _grid_basis(height, width, cells) @ torch.cat([affine, noise], dim=1)
+    parameters = torch.cat([affine, noise], dim=1).to(device, non_blocking=True)
+    grid = _grid_basis(height, width, cells, torch.device(device)) @ parameters
     return grid.view(batch, height, width, 2)
 
 
 @lru_cache(maxsize=8)
-def _grid_basis(height: int, width: int, cells: int) -> Tensor:
+def _grid_basis(height: int, width: int, cells: int, device: torch.device) -> Tensor:
     """float32 [H * W, 3 + cells * cells]: each pixel's x, y and 1, then the weight of each knot of the noise."""
     ys, xs = torch.meshgrid(_centres(height), _centres(width), indexing="ij")
     affine = torch.stack([xs, ys, torch.ones_like(xs)], dim=-1).view(height * width, 3)
     if not cells:
-        return affine
+        return affine.to(device)
     knots = torch.eye(cells * cells).view(cells * cells, 1, cells, cells)
     weights = F.interpolate(knots, size=(height, width), mode="bicubic", align_corners=True)
-    return torch.cat([affine, weights.view(cells * cells, height * width).T], dim=1)
+    return torch.cat([affine, weights.view(cells * cells, height * width).T], dim=1).to(device)
 
 
 def _centres(count: int) -> Tensor:
@@ -94,6 +100,26 @@ def _vary_strokes(images: Tensor, amount: Tensor) -> Tensor:
         dilated = _with_neighbours(dilated, dim, torch.maximum)
         eroded = _with_neighbours(eroded, dim, torch.minimum)
     return images + amount.clamp(min=0) * (dilated - images) - amount.clamp(max=0) * (eroded - images)
+
+
+def _erase(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    """Paint a rectangle of one random grey, or colour, over some of the images.
+
+    Random erasing (Zhong et al. 2017): the network has to know a thing by any of its parts. The rectangle has 2 to 35 %
+    of the image's area and sides in a ratio of up to 3.3, and lies wholly within the image.
+    """
+    batch, channels, height, width = images.shape
+    chance, area, shape, down, right = torch.rand(5, batch, generator=generator)
+    grey = torch.rand(batch, channels, 1, 1, generator=generator).to(images.device, non_blocking=True)
+    area, ratio = 0.02 + 0.33 * area, 3.3 ** (2 * shape - 1)
+    tall, wide = (area * ratio).sqrt().clamp(max=1) * height, (area / ratio).sqrt().clamp(max=1) * width
+    top, left = down * (height - tall), right * (width - wide)
+    tall = tall * (chance < probability)  # nothing is as high as nothing
+    rows, columns = torch.arange(height) + 0.5, torch.arange(width) + 0.5
+    in_rows = (rows > top[:, None]) & (rows < (top + tall)[:, None])
+    in_columns = (columns > left[:, None]) & (columns < (left + wide)[:, None])
+    inside = (in_rows[:, None, :, None] & in_columns[:, None, None, :]).to(images.device, non_blocking=True)
+    return torch.where(inside, grey, images)
 
 
 def _with_neighbours(images: Tensor, dim: int, combine: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
@@ -112,6 +138,7 @@ def _uniform(count: int, strength: float, generator: torch.Generator) -> Tensor:
     return (torch.rand(count, generator=generator) * 2 - 1) * strength
 
 
-def _symmetric(count: int, strength: float, generator: torch.Generator) -> Tensor:
-    """As `_uniform`, shaped [count, 1, 1, 1] to act on images."""
-    return _uniform(count, strength, generator).view(count, 1, 1, 1)
+def _symmetric(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """As `_uniform`, one number an image, shaped [B, 1, 1, 1] to act on images, where they are."""
+    numbers = _uniform(len(images), strength, generator)
+    return numbers.view(-1, 1, 1, 1).to(images.device, non_blocking=True)

@@ -111,12 +111,26 @@ class Job:
             return self.train[drawn.to(self.train.device)]
         return self.train[torch.randperm(len(self.train), generator=stream).to(self.train.device)]
 
-    def class_weights(self) -> Tensor | None:
-        """Weights of the classes in the loss, mean 1 over the training images; None without class balance."""
+    def class_weights(self, classes: int) -> Tensor | None:
+        """Weights of the classes in the loss, mean 1 over the training images; None without class balance by loss."""
         if self.recipe.training.class_balance != "loss":
             return None
-        counts = torch.bincount(self.targets[self.train], minlength=1).clamp(min=1).float()
+        counts = self._class_counts(classes)
         return len(self.train) / (len(counts) * counts)
+
+    def log_priors(self, classes: int) -> Tensor | None:
+        """Logarithm of each class's share of the training images; None without class balance by logits.
+
+        Added to the logits while the network learns, they take upon them how common a class is; the logits themselves
+        then answer for classes that are equally common (Menon et al. 2021, "Long-tail learning via logit adjustment").
+        """
+        if self.recipe.training.class_balance != "logits":
+            return None
+        return (self._class_counts(classes) / len(self.train)).log()
+
+    def _class_counts(self, classes: int) -> Tensor:
+        """Training images of each class, counted as one where there is none, float32 [classes]."""
+        return torch.bincount(self.targets[self.train], minlength=classes).clamp(min=1).float()
 
 
 class Ending(Enum):
@@ -139,7 +153,8 @@ def fit(
     began = last_checkpoint = time.monotonic()
     spent_before = state.time_seconds
     forward = job.engine.forward(state.classifier, job.batch_size)
-    class_weights = job.class_weights()
+    classes = len(state.classifier.spec.class_names)
+    class_weights, log_priors = job.class_weights(classes), job.log_priors(classes)
     total_epochs = math.ceil(state.total_steps / steps_per_epoch)
     reporter.start(Plan(keeper.name, total_epochs, steps_per_epoch, state.total_steps, state.step))
     halt = _Halt(job.world, stop_requested, began + (settings.time_budget_seconds or math.inf))
@@ -158,7 +173,8 @@ def fit(
             torch.manual_seed(derived_seed(settings.seed, Purpose.DROPOUT, state.step))
 
             logits = forward(pixels)
-            loss = _loss(job, logits, pixels, targets, class_weights) * job.share(state.step, order, class_weights)
+            loss = _loss(job, logits, pixels, targets, class_weights, log_priors)
+            loss = loss * job.share(state.step, order, class_weights)
             state.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             correct = (logits.detach().argmax(1) == targets).sum()
@@ -239,12 +255,15 @@ class _Halt:
             self._voted = [vote > 0 for vote in votes.tolist()]
 
 
-def _loss(job: Job, logits: Tensor, pixels: Tensor, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+def _loss(
+    job: Job, logits: Tensor, pixels: Tensor, targets: Tensor, class_weights: Tensor | None, log_priors: Tensor | None
+) -> Tensor:
     """Mean loss of images, against their targets and, where there are teachers, against their answers."""
     if not len(targets):  # the part of a process that has none of a small batch; layers still meet the others' here
         return logits.sum()
     settings = job.recipe.training
-    loss = F.cross_entropy(logits, targets, class_weights, label_smoothing=settings.label_smoothing)
+    adjusted = logits if log_priors is None else logits + log_priors
+    loss = F.cross_entropy(adjusted, targets, class_weights, label_smoothing=settings.label_smoothing)
     if job.teachers is None:
         return loss
     weights = None if class_weights is None else class_weights[targets]

@@ -77,6 +77,7 @@ class AugmentSettings(Section):
     brightness: float = Field(0.0, ge=0, le=1, description="0.1: 0.9 to 1.1 times as bright")
     contrast: float = Field(0.0, ge=0, le=1, description="0.1: 0.9 to 1.1 times the contrast")
     flip_horizontal: float = Field(0.0, ge=0, le=1, description="probability; mirrored letters are other letters")
+    erase: float = Field(0.0, ge=0, le=1, description="probability that a rectangle is painted over")
     padding: Literal["zeros", "border"] = Field("zeros", description="what moves in from outside: black, or the edge")
 
     def contradictions(self) -> Iterator[str]:
@@ -136,8 +137,9 @@ class TrainingSettings(Section):
     plateau_factor: float | None = Field(None, gt=0, lt=1, description="plateau: lr is multiplied by it; default 0.1")
     plateau_patience: int | None = Field(None, ge=0, description="plateau: epochs without progress; default 3")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
-    class_balance: Literal["none", "loss", "sampling"] = Field(
-        "none", description="rare classes count more in the loss, or are drawn more often"
+    class_balance: Literal["none", "loss", "sampling", "logits"] = Field(
+        "none",
+        description="loss: rare classes weigh more; sampling: they are drawn more; logits: being rare no longer counts",
     )
     teachers: list[str] | None = Field(
         None, min_length=1, description="runs on the same data whose answers are learnt beside the labels"
