@@ -65,27 +65,25 @@ def sampling_grid(
     y_from_x = sin * inverse_scale[0] * aspect
     y_from_y = (shear * sin + cos) * inverse_scale[1]
     shift = 2 * _uniform(2 * batch, settings.shift, generator).view(2, batch)
-    affine = torch.stack([mirror * x_from_x, y_from_x, mirror * x_from_y, y_from_y, shift[0], shift[1]], dim=1).view(
-        batch, 3, 2
-    )
+    affine = torch.stack([mirror * x_from_x, mirror * x_from_y, shift[0], y_from_x, y_from_y, shift[1]], dim=1)
     cells = settings.elastic_cells if settings.elastic else 0
     noise = torch.randn(batch, cells * cells, 2, generator=generator) * (2 * settings.elastic)
-    # Affine and elastic parts are both linear in their parameters: one matrix product makes the whole grid.
-    parameters = torch.cat([affine, noise], dim=1).to(device, non_blocking=True)
-    grid = _grid_basis(height, width, cells, torch.device(device)) @ parameters
-    return grid.view(batch, height, width, 2)
+    # Affine and elastic parts are both linear in their parameters: one matrix product makes all grids of the batch.
+    parameters = torch.cat([affine.view(batch, 2, 3), noise.transpose(1, 2)], dim=2).to(device, non_blocking=True)
+    planes = parameters.view(2 * batch, -1) @ _grid_basis(height, width, cells, torch.device(device))
+    return planes.view(batch, 2, height, width).permute(0, 2, 3, 1)
 
 
 @lru_cache(maxsize=8)
 def _grid_basis(height: int, width: int, cells: int, device: torch.device) -> Tensor:
-    """float32 [H * W, 3 + cells * cells]: each pixel's x, y and 1, then the weight of each knot of the noise."""
+    """float32 [3 + cells * cells, H * W]: each pixel's x, y and 1, then the weight of each knot of the noise."""
     ys, xs = torch.meshgrid(_centres(height), _centres(width), indexing="ij")
-    affine = torch.stack([xs, ys, torch.ones_like(xs)], dim=-1).view(height * width, 3)
+    affine = torch.stack([xs, ys, torch.ones_like(xs)]).view(3, height * width)
     if not cells:
         return affine.to(device)
     knots = torch.eye(cells * cells).view(cells * cells, 1, cells, cells)
     weights = F.interpolate(knots, size=(height, width), mode="bicubic", align_corners=True)
-    return torch.cat([affine, weights.view(cells * cells, height * width).T], dim=1).to(device)
+    return torch.cat([affine, weights.view(cells * cells, height * width)]).to(device)
 
 
 def _centres(count: int) -> Tensor:
@@ -99,7 +97,7 @@ def _vary_strokes(images: Tensor, amount: Tensor) -> Tensor:
     for dim in (-1, -2):  # a square neighbourhood is one along rows, then one along columns
         dilated = _with_neighbours(dilated, dim, torch.maximum)
         eroded = _with_neighbours(eroded, dim, torch.minimum)
-    return images + amount.clamp(min=0) * (dilated - images) - amount.clamp(max=0) * (eroded - images)
+    return torch.lerp(images, torch.where(amount > 0, dilated, eroded), amount.abs())
 
 
 def _erase(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
@@ -122,13 +120,13 @@ def _erase(images: Tensor, probability: float, generator: torch.Generator) -> Te
     return torch.where(inside, grey, images)
 
 
-def _with_neighbours(images: Tensor, dim: int, combine: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def _with_neighbours(images: Tensor, dim: int, combine: Callable[..., Tensor]) -> Tensor:
     """Combine each pixel with the one before and the one behind along `dim`; several times faster than pooling."""
-    size = images.shape[dim]
-    pairs = combine(images.narrow(dim, 0, size - 1), images.narrow(dim, 1, size - 1))
-    with_former = torch.cat([images.narrow(dim, 0, 1), pairs], dim)
-    with_next = torch.cat([pairs, images.narrow(dim, size - 1, 1)], dim)
-    return combine(with_former, with_next)
+    result, reach = images.clone(), images.shape[dim] - 1
+    for here, there in ((1, 0), (0, 1)):
+        mine = result.narrow(dim, here, reach)
+        combine(mine, images.narrow(dim, there, reach), out=mine)
+    return result
 
 
 def _uniform(count: int, strength: float, generator: torch.Generator) -> Tensor:
