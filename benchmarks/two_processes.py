@@ -33,7 +33,7 @@ from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 from glyphlab.training.train import assist, resume, train_glyphs
 
-RECIPES = {"glyphnet": "glyphnet", "advancednet": "letters-advancednet", "mnist-net": "mnist-net"}
+RECIPES = {"glyphnet": "fast", "advancednet": "letters-advancednet", "mnist-net": "mnist-net"}
 STEPS = 50
 TOLERANCE = 1e-4
 TAMING = 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,19 +68,17 @@ def compare(
 
     if out is not None and write:
         require_own(out, force)  # now rather than after the work
-    judged = 0
+    stages = count()
     with stage_bar("judging") as tell:
 
         def show(name: str) -> None:
-            nonlocal judged
-            tell(name, judged / (len(runs) + 1))
-            judged += 1
+            tell(name, next(stages) / (len(runs) + 1))
 
         part: Split = "test" if split == "test" else "train"
         comparison = judge(runs, data, split=part, data_dir=data_dir, runs_dir=runs_dir, on_run=show)
         folder = (out or _folder(comparison)) if write else None
         if folder is not None:
-            tell("drawing", judged / (len(runs) + 1))
+            show("drawing")
             write_comparison(comparison, folder, flips, force)
     if as_json:
         print_json(comparison.summary() | {"folder": str(folder) if folder else None})

@@ -288,12 +288,14 @@ class Recipe(Section):
                 return cls.from_toml(path.read_text(encoding="utf-8"), name=path.stem)
             except (OSError, UnicodeDecodeError) as error:
                 raise RecipeError(f"cannot read the recipe {path}: {error}") from error
-        if text not in shipped():
+        ours = shipped()
+        if text not in ours:
             raise RecipeError(
-                f"no recipe '{text}': {did_you_mean(text, shipped())} "
+                f"no recipe '{text}': {did_you_mean(text, ours)} "
                 "(a recipe of your own is given by its path, ending in .toml)"
             )
-        file = text if f"{data}-{text}" not in shipped() else f"{data}-{text}"
+        made_for_data = f"{data}-{text}"
+        file = made_for_data if made_for_data in ours else text
         return cls.from_toml(_folder().joinpath(f"{file}.toml").read_text(encoding="utf-8"), name=text)
 
     @classmethod

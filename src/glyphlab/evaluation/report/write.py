@@ -47,7 +47,7 @@ def report(
 ) -> Path:
     """Judge a run on its test images, or on those of `data`, and write the report; returns its path.
 
-        report("runs/mnist-fast-1")                       # runs/mnist-fast-1/report.html
+        report("runs/mnist-fast-1")                           # runs/mnist-fast-1/report.html
         report("mnist-fast-1", "my-digits/", path=Path("mine.html"))
 
     Raises as `evaluate` and `write_report` do.
