@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -69,6 +70,13 @@ def test_every_network_answers_as_in_torch(network: str) -> None:
 @pytest.mark.parametrize("network", ["glyphnet", "mnist-3conv-bn", "mlp"])
 def test_colours_and_oblong_images(network: str) -> None:
     check(classifier_of(network, (3, 20, 33)))
+
+
+@pytest.mark.parametrize(("network", "shape"), [("glyphnet", (1, 28, 28)), ("mlp", (3, 20, 33))])
+def test_the_mean_over_shifts(network: str, shape: tuple[int, int, int]) -> None:
+    classifier = classifier_of(network, shape)
+    classifier.spec = replace(classifier.spec, shift_averaging=True)
+    check(classifier)
 
 
 def with_lively_logits(classifier: Classifier) -> Classifier:

@@ -16,6 +16,7 @@ from glyphlab.recognition.recognizer import Recognizer
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "glyphnet": {"width": 6, "depth": 3, "activation": "silu"},
+    "glyphnet-fine": {"width": 4, "depth": 3},
     "mnist-net": {"hidden": 17, "activation": "tanh"},
     "advancednet": {"widths": [4, 6], "activation": "leaky-relu"},
     "balanced-arch1": {"widths": [3, 4, 5], "hidden": 9, "activation": "gelu"},

@@ -15,8 +15,10 @@ from glyphlab.networks.classifier import (
     load_weights,
     predict,
     save_weights,
+    single_view,
     to_pixels,
 )
+from glyphlab.networks.features import output_layer, predict_with_features
 
 SPEC = ClassifierSpec("mnist-3conv-bn", (1, 12, 12), ("α", "β", "γ"), (0.25,), (0.5,), {"widths": [4, 4], "hidden": 8})
 
@@ -64,11 +66,47 @@ def test_evaluating_restores_the_mode_after_an_error(classifier: Classifier) -> 
     assert classifier.training
 
 
+def averaging(classifier: Classifier) -> Classifier:
+    again = Classifier(dataclasses.replace(SPEC, shift_averaging=True))
+    again.load_state_dict(classifier.state_dict())
+    return again
+
+
+def test_shift_averaging_is_the_mean_over_five_views(classifier: Classifier) -> None:
+    pixels = torch.rand(3, 1, 12, 12)
+    wider = torch.nn.functional.pad(pixels, (1, 1, 1, 1), mode="replicate")
+    corners = [(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)]
+    with evaluating(classifier):
+        views = torch.stack([classifier(wider[:, :, y : y + 12, x : x + 12]) for y, x in corners])
+    again = averaging(classifier)
+    with evaluating(again):
+        assert torch.allclose(again(pixels), views.mean(dim=0), atol=1e-6)
+        with single_view(again):
+            assert torch.allclose(again(pixels), views[0], atol=1e-6)
+        assert not torch.allclose(again(pixels), views[0], atol=1e-6)
+    assert again.train()(pixels).shape == (3, 3)  # in training, one view
+
+
+def test_features_are_averaged_as_the_answers_are(classifier: Classifier, images: torch.Tensor) -> None:
+    again = averaging(classifier)
+    logits, features = predict_with_features(again, images)
+    _, last = output_layer(again)
+    assert torch.allclose(logits, predict(again, images), atol=1e-6)
+    assert torch.allclose(last(features), logits, atol=1e-5)
+
+
+def test_shift_averaging_belongs_to_the_weights(classifier: Classifier, tmp_path: Path) -> None:
+    save_weights(averaging(classifier), tmp_path / "w.safetensors")
+    assert load_weights(tmp_path / "w.safetensors").spec.shift_averaging
+
+
 def test_weights_describe_their_own_network(classifier: Classifier, images: torch.Tensor, tmp_path: Path) -> None:
     save_weights(classifier, tmp_path / "w.safetensors")
     again = load_weights(tmp_path / "w.safetensors")
     assert again.spec == SPEC and not again.training
-    assert torch.equal(predict(again, images), predict(classifier, images))
+    assert torch.allclose(predict(again, images), predict(classifier, images), atol=1e-6)  # summed in another order
+    kept, tensors = again.state_dict(), classifier.state_dict()
+    assert list(kept) == list(tensors) and all(torch.equal(kept[name], tensors[name]) for name in tensors)
     assert again.parameter_count() == sum(parameter.numel() for parameter in classifier.parameters())
 
 

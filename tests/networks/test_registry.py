@@ -26,6 +26,7 @@ def builder_of(name: str) -> object:
 def test_the_names() -> None:
     assert NAMES == [
         "glyphnet",
+        "glyphnet-fine",
         "mnist-net",
         "advancednet",
         "balanced-arch1",
@@ -128,7 +129,7 @@ def test_one_to_four_convolutions(name: str, widths: list[int]) -> None:
     ("name", "options"),
     [(name, {}) for name in NAMES]
     + [(name, {"widths": [4] * count}) for name in WITH_WIDTHS for count in (1, 2, 4)]
-    + [("glyphnet", {"depth": 1})],
+    + [(name, {"depth": 1}) for name in ("glyphnet", "glyphnet-fine")],
 )
 def test_the_smallest_side_is_where_the_network_stops_working(name: str, options: dict[str, object]) -> None:
     side = registry.smallest_side(name, **options)

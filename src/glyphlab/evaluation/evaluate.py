@@ -152,4 +152,3 @@ def _place(classifier: Classifier, device: str) -> None:
     """To the device the run was trained on, where this machine has it."""
     if device == "cuda" and torch.cuda.is_available():
         classifier.cuda()
-    classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

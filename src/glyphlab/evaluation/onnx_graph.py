@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from glyphlab import __version__
 from glyphlab.errors import ModelError
-from glyphlab.networks.classifier import Classifier, evaluating
+from glyphlab.networks.classifier import SHIFTS, Classifier, evaluating
 from glyphlab.networks.layers import GlobalAvgPool2d
 from glyphlab.networks.resnet import Bottleneck
 from glyphlab.recognition.modelfile import INPUT, IR_VERSION, METADATA_KEY, OPSET, OUTPUT, ModelInfo
@@ -37,8 +37,13 @@ def build_model(classifier: Classifier, info: ModelInfo) -> onnx.ModelProto:
     graph = _Graph()
     channels, height, width = info.image_shape
     pixels = graph.to_channels_first(channels)
-    features = _append_network(graph, classifier, graph.normalise(pixels, classifier))
-    cooled = graph.add("Div", "cooled", features, graph.constant("temperature", np.array(info.temperature)))
+    normalised = graph.normalise(pixels, classifier)
+    if classifier.spec.shift_averaging:
+        logits = _append_network(graph, classifier, graph.shifted(normalised, height, width))
+        logits = graph.mean_of_views(logits, len(info.class_names))
+    else:
+        logits = _append_network(graph, classifier, normalised)
+    cooled = graph.add("Div", "cooled", logits, graph.constant("temperature", np.array(info.temperature)))
     graph.add("Softmax", OUTPUT, cooled, axis=1)
 
     glyph_shape = [height, width] if channels == 1 else [height, width, channels]
@@ -89,6 +94,26 @@ class _Graph:
         floats = self.add("Cast", "pixels", pixels, to=TensorProto.FLOAT)
         centred = self.add("Sub", "centred", floats, self.constant("mean", 255 * mean))
         return self.add("Mul", "normalised", centred, self.constant("scale", 1 / (255 * std)))
+
+    def shifted(self, images: str, height: int, width: int) -> str:
+        """As `classifier.shifted`."""
+        margins = self.constant("margins", np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.int64)
+        wider = self.add("Pad", "wider", images, margins, mode="edge")
+        axes = self.constant("sides", np.array([2, 3]), np.int64)
+        views = []
+        for number, (down, right) in enumerate(SHIFTS):
+            top, left = 1 + down, 1 + right
+            starts = self.constant(f"view{number}.starts", np.array([top, left]), np.int64)
+            ends = self.constant(f"view{number}.ends", np.array([top + height, left + width]), np.int64)
+            views.append(self.add("Slice", f"view{number}", wider, starts, ends, axes))
+        return self.add("Concat", "views", *views, axis=0)
+
+    def mean_of_views(self, logits: str, classes: int) -> str:
+        """[5 N, K] -> [N, K]."""
+        shape = self.constant("views_apart", np.array([len(SHIFTS), -1, classes]), np.int64)
+        return self.add(
+            "ReduceMean", "mean_of_views", self.add("Reshape", "apart", logits, shape), axes=[0], keepdims=0
+        )
 
 
 def _append_network(graph: _Graph, classifier: Classifier, value: str) -> str:

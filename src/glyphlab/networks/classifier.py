@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -19,6 +20,8 @@ from glyphlab.files import write_bytes
 from glyphlab.networks import registry
 
 _FORMAT = "glyphlab-weights-1"
+# What `ClassifierSpec.shift_averaging` averages over: by how many pixels the view moves down and to the right.
+SHIFTS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class ClassifierSpec:
     """What a classifier is, without its weights: enough to build it again.
 
     image_shape: channels, height, width. mean, std: one number a channel, for pixels in 0..1.
+    shift_averaging: in evaluation mode, logits are the mean over the image and its four shifts by a pixel. Features of
+        an edge come and go as it crosses the grid of the poolings; the mean is steadier, at five times the work.
     """
 
     network: str
@@ -34,6 +39,7 @@ class ClassifierSpec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     options: dict[str, Any] = field(default_factory=dict)
+    shift_averaging: bool = False
 
     def to_json(self) -> str:
         """One line of JSON that `from_json` reads."""
@@ -69,7 +75,10 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """float32 [B, C, H, W] in 0..1 -> logits [B, K]."""
-        logits: Tensor = self.body((images - self.mean) / self.std)
+        normalised = (images - self.mean) / self.std
+        if self.spec.shift_averaging and not self.training:
+            return mean_of_views(self.body(shifted(normalised)))
+        logits: Tensor = self.body(normalised)
         return logits
 
     def parameter_count(self) -> int:
@@ -81,6 +90,31 @@ def to_pixels(images: Tensor) -> Tensor:
     """uint8 [B, H, W] or [B, H, W, 3] -> float32 [B, C, H, W] in 0..1, on the same device."""
     channels_first = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
     return channels_first.float().div_(255)
+
+
+def shifted(images: Tensor) -> Tensor:
+    """[B, C, H, W] -> [5 B, C, H, W]: the images, then all of them by each of `SHIFTS`; the edges are repeated."""
+    height, width = images.shape[-2:]
+    wider = F.pad(images, (1, 1, 1, 1), mode="replicate")
+    return torch.cat(
+        [wider[..., 1 + down : 1 + down + height, 1 + right : 1 + right + width] for down, right in SHIFTS]
+    )
+
+
+def mean_of_views(values: Tensor) -> Tensor:
+    """[5 B, ...], of what `shifted` made of B images -> [B, ...]."""
+    return values.reshape(len(SHIFTS), -1, *values.shape[1:]).mean(dim=0)
+
+
+@contextmanager
+def single_view(classifier: Classifier) -> Iterator[None]:
+    """No averaging over shifts inside the block: what passes through the layers is the image alone."""
+    spec = classifier.spec
+    classifier.spec = replace(spec, shift_averaging=False)
+    try:
+        yield
+    finally:
+        classifier.spec = spec
 
 
 @contextmanager
@@ -119,7 +153,10 @@ def save_weights(classifier: Classifier, path: Path) -> None:
 
 
 def load_weights(path: Path) -> Classifier:
-    """Build the classifier that `save_weights` wrote, in evaluation mode. Raises `ModelError`."""
+    """Build the classifier that `save_weights` wrote, in evaluation mode. Raises `ModelError`.
+
+    Its feature maps lie channels_last: on a CPU, convolutions of many images are a third faster so, and of one as fast.
+    """
     try:
         with safe_open(path, framework="pt") as stored:
             metadata = stored.metadata() or {}
@@ -137,4 +174,4 @@ def load_weights(path: Path) -> Classifier:
         classifier.load_state_dict(tensors)
     except RuntimeError as error:
         raise ModelError(f"{path} holds the weights of another network: {str(error).splitlines()[-1]}") from error
-    return classifier.eval()
+    return classifier.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from glyphlab.networks.classifier import Classifier, evaluating, to_pixels
+from glyphlab.networks.classifier import Classifier, evaluating, mean_of_views, to_pixels
 
 
 def output_layer(network: nn.Module) -> tuple[str, nn.Linear]:
@@ -28,7 +28,8 @@ def predict_with_features(
 
     images: uint8 [N, H, W] or [N, H, W, 3] on any device. indices: int64, which of them; default all.
     Returns logits float32 [N, K] and features float32 [N, D], the output layer's input, both on the CPU. Two images
-    near each other in feature space look alike to the network, whatever their pixels.
+    near each other in feature space look alike to the network, whatever their pixels. Where answers are means over
+    shifts, so are the features.
     """
     _, last = output_layer(classifier)
     total = len(images) if indices is None else len(indices)
@@ -40,7 +41,8 @@ def predict_with_features(
             end = min(start + batch_size, total)
             batch = images[start:end] if indices is None else images[indices[start:end].to(images.device)]
             logits[start:end] = classifier(to_pixels(batch.to(device))).float().cpu()
-            features[start:end] = seen.pop().float().cpu()
+            made = seen.pop()
+            features[start:end] = (mean_of_views(made) if classifier.spec.shift_averaging else made).float().cpu()
     return logits, features
 
 

@@ -70,6 +70,19 @@ _NETWORKS: dict[str, _Network] = {
         },
         lambda options: 3,
     ),
+    "glyphnet-fine": _Network(
+        "six convolutions, the first two at full size; for pictures with fine detail, such as clothes",
+        "glyphnet:glyphnet_fine",
+        {
+            "width": IntOption(
+                32, "feature maps at full size; what follows has 2 and 4 times as many", low=1, high=512
+            ),
+            "depth": IntOption(2, "convolutions with 2 and with 4 times as many", low=1, high=8),
+            "dropout": _dropout(0.0, "before the output"),
+            "activation": _ACTIVATION,
+        },
+        lambda options: 8,
+    ),
     "mnist-net": _Network(
         "two 5x5 convolutions and two linear layers, the classic small network for digits",
         "reports:mnist_net",

@@ -43,7 +43,11 @@ def new_classifier(recipe: Recipe, glyphs: GlyphSet, parts: Parts) -> Classifier
     mean, std = normalisation(glyphs, parts, recipe)
     torch.manual_seed(derived_seed(recipe.training.seed, Purpose.WEIGHTS))
     network = recipe.network
-    return Classifier(ClassifierSpec(network.name, glyphs.image_shape, glyphs.class_names, mean, std, network.options))
+    options = network.options
+    spec = ClassifierSpec(
+        network.name, glyphs.image_shape, glyphs.class_names, mean, std, options, network.shift_averaging
+    )
+    return Classifier(spec)
 
 
 def new_job(

@@ -107,6 +107,9 @@ class NetworkSettings(Section):
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     name: str = Field("glyphnet", description="one that glyphlab networks lists; other keys are its options")
+    shift_averaging: bool = Field(
+        False, description="answers are means over an image and its shifts by a pixel; five times the work"
+    )
 
     @property
     def options(self) -> dict[str, Any]:

@@ -25,7 +25,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 
 from glyphlab.errors import RunError, did_you_mean
@@ -148,8 +147,7 @@ class Run:
             raise RunError(
                 f"{self.folder} holds no weights yet; continue it with: glyphlab train --resume {self.folder}"
             )
-        # Convolutions of many images are a third faster in this order of memory; of one, as fast.
-        return load_weights(self.weights_path).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return load_weights(self.weights_path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from glyphlab.errors import ImageError, ModelError, did_you_mean
-from glyphlab.networks.classifier import Classifier, evaluating, to_pixels
+from glyphlab.networks.classifier import Classifier, evaluating, single_view, to_pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,10 @@ def watch(classifier: Classifier, image: NDArray[np.uint8]) -> list[Pass]:
 
 @contextmanager
 def recording(classifier: Classifier) -> Iterator[list[Pass]]:
-    """Collect the passes through the leaf layers of the network while the block runs; gradients flow through them."""
+    """Collect the passes through the leaf layers of the network while the block runs; gradients flow through them.
+
+    Each image passes once, also where answers are means over its shifts.
+    """
     passes: list[Pass] = []
 
     def hook_of(name: str) -> Callable[[nn.Module, tuple[Any, ...], Tensor], Tensor]:
@@ -101,7 +104,8 @@ def recording(classifier: Classifier) -> Iterator[list[Pass]]:
     leaves = [(name, layer) for name, layer in classifier.body.named_modules() if not any(layer.children())]
     handles = [layer.register_forward_hook(hook_of(name)) for name, layer in leaves]
     try:
-        yield passes
+        with single_view(classifier):
+            yield passes
     finally:
         for handle in handles:
             handle.remove()

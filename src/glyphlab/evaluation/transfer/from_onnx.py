@@ -53,6 +53,7 @@ def classifier_from_onnx(path: Path) -> tuple[Classifier, ModelInfo]:
             mean=tuple(float(value) / 255 for value in stored["mean"].ravel()),
             std=tuple(1 / (255 * float(value)) for value in stored["scale"].ravel()),
             options=_options(info.network, stored, operators),
+            shift_averaging="margins" in stored,
         )
         classifier = Classifier(spec).eval()
         _fill(classifier.body, stored)
@@ -88,7 +89,7 @@ def _options(network: str, stored: Stored, operators: list[str]) -> dict[str, An
         elif option == "width":
             found[option] = maps[0]
         elif option == "depth":
-            found[option] = len(maps) - 2
+            found[option] = maps.count(4 * maps[0])
         elif option == "activation" and activation is not None:
             found[option] = activation
     return found
