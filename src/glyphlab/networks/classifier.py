@@ -129,7 +129,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
         network.train(was_training)
 
 
-def predict(classifier: Classifier, images: Tensor, indices: Tensor | None = None, batch_size: int = 512) -> Tensor:
+def predict(classifier: Classifier, images: Tensor, indices: Tensor | None = None, batch_size: int = 128) -> Tensor:
     """Logits of many images, in batches and in float32.
 
     images: uint8 [N, H, W] or [N, H, W, 3] on any device. indices: int64, which of them; default all.

@@ -22,7 +22,7 @@ def output_layer(network: nn.Module) -> tuple[str, nn.Linear]:
 
 
 def predict_with_features(
-    classifier: Classifier, images: Tensor, indices: Tensor | None = None, batch_size: int = 512
+    classifier: Classifier, images: Tensor, indices: Tensor | None = None, batch_size: int = 128
 ) -> tuple[Tensor, Tensor]:
     """Logits and features of many images, in one pass, in batches and in float32.
 
