@@ -9,7 +9,9 @@ import torch.nn.functional as F
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RecipeError, RunError
-from glyphlab.training.distill import distillation_loss
+from glyphlab.networks.classifier import evaluating, single_view, to_pixels
+from glyphlab.training.distill import Teachers, distillation_loss
+from glyphlab.training.engine import Engine
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 from glyphlab.training.train import compose, resume, train_glyphs
@@ -47,6 +49,20 @@ def test_a_student_learns_its_teachers_answers_rather_than_the_labels(glyphs: Gl
     assert teacher.history[-1].validation_accuracy == 1.0
     # Its labels say the opposite of what its teacher says.
     assert student.history[-1].validation_accuracy == 0.0
+
+
+def test_a_teacher_looks_at_an_image_once(glyphs: GlyphSet, tmp_path: Path) -> None:
+    averaging = recipe(20).with_settings({"network.shift_averaging": True})
+    teacher = train_glyphs(averaging, glyphs, runs_dir=tmp_path)
+    classifier = teacher.classifier()
+    taught = recipe(teachers=[str(teacher.folder)])
+    teachers = Teachers.of(taught, classifier.spec, Engine(**taught.engine.model_dump()))
+    assert teachers is not None
+    pixels = to_pixels(torch.from_numpy(glyphs.images))
+    with evaluating(classifier):
+        assert not torch.allclose(teachers.probs(pixels), classifier(pixels).softmax(1), atol=1e-4)
+        with single_view(classifier):
+            assert torch.allclose(teachers.probs(pixels), classifier(pixels).softmax(1), atol=1e-6)
 
 
 def test_a_taught_run_resumes_to_the_same_bits(

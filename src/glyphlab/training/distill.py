@@ -7,7 +7,7 @@ learns this mean keeps most of the gain at its own cost. The teachers see what t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -65,5 +65,6 @@ def _teacher(run: str, spec: ClassifierSpec, engine: Engine) -> Classifier:
             f"{classifier.spec.image_shape}; expected the student's own {len(spec.class_names)} classes and "
             f"{spec.image_shape}: name runs on the same data"
         )
+    classifier.spec = replace(classifier.spec, shift_averaging=False)  # every image comes shifted differently anyway
     engine.place(classifier.requires_grad_(False))
     return classifier.eval()

@@ -270,9 +270,7 @@ class Recipe(Section):
         try:
             recipe = cls.model_validate(named)
         except ValidationError as error:
-            mistakes = [_in_words(detail) for detail in error.errors()]
-            mistakes += _network_problems(settings)
-            raise RecipeError(_listed(label, mistakes)) from None
+            raise RecipeError(_listed(label, _findings(error) + _network_problems(settings))) from None
         mistakes = list(recipe.contradictions())
         if mistakes:
             raise RecipeError(_listed(label, mistakes))
@@ -318,7 +316,8 @@ class Recipe(Section):
         changed = self.to_dict()
         mistakes: list[str] = []
         if settings.get("network.name", self.network.name) != self.network.name:
-            changed["network"] = {}
+            kept = changed.get("network", {}).items()
+            changed["network"] = {key: value for key, value in kept if key in NetworkSettings.model_fields}
         for key, value in settings.items():
             section, _, field = key.partition(".")
             if section in _SECTIONS and field:
@@ -412,21 +411,27 @@ def _network_problems(settings: Mapping[str, Any]) -> list[str]:
     network = settings.get("network", {})
     if not isinstance(network, Mapping) or not isinstance(network.get("name", ""), str):
         return []
-    options = {key: value for key, value in network.items() if key != "name"}
+    options = {key: value for key, value in network.items() if key not in NetworkSettings.model_fields}
     return [f"network: {problem}" for problem in registry.problems(network.get("name", "glyphnet"), options)]
 
 
-def _in_words(detail: Any) -> str:
-    """One of pydantic's findings as a phrase: where, what was found, what was expected."""
-    # Unions add the tried type to the location; only the path of keys is of use to the reader.
-    path = [str(part) for part in detail["loc"] if str(part) in _ALL_KEYS or detail["type"] == "extra_forbidden"]
-    where, value = ".".join(path), detail["input"]
-    if detail["type"] == "extra_forbidden":
-        if len(path) == 1:
-            return f"unknown section '{where}'; {did_you_mean(where, _SECTIONS)}"
-        return f"unknown setting '{where}'; {did_you_mean(path[-1], _fields_of(path[0]))}"
-    expected = detail["msg"].removeprefix("Input should be ").replace("valid dictionary or instance of", "section of")
-    return f"{where} is {value!r}; expected {expected}"
+def _findings(error: ValidationError) -> list[str]:
+    """Pydantic's findings as phrases: where, what was found, what was expected. A union's are one."""
+    expected: dict[str, list[str]] = {}
+    unknown = []
+    for detail in error.errors():
+        # Unions add the tried type to the location; only the path of keys is of use to the reader.
+        path = [str(part) for part in detail["loc"] if str(part) in _ALL_KEYS or detail["type"] == "extra_forbidden"]
+        where = ".".join(path)
+        if detail["type"] != "extra_forbidden":
+            wanted = detail["msg"].removeprefix("Input should be ")
+            wanted = wanted.replace("valid dictionary or instance of", "section of")
+            expected.setdefault(f"{where} is {detail['input']!r}", []).append(wanted)
+        elif len(path) == 1:
+            unknown.append(f"unknown section '{where}'; {did_you_mean(where, _SECTIONS)}")
+        else:
+            unknown.append(f"unknown setting '{where}'; {did_you_mean(path[-1], _fields_of(path[0]))}")
+    return unknown + [f"{found}; expected {' or '.join(wanted)}" for found, wanted in expected.items()]
 
 
 _ALL_KEYS = {*_SECTIONS, "name", "description", *(field for name in _SECTIONS for field in _fields_of(name))}
