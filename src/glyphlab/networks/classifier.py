@@ -41,6 +41,10 @@ class ClassifierSpec:
     options: dict[str, Any] = field(default_factory=dict)
     shift_averaging: bool = False
 
+    def network_section(self) -> dict[str, Any]:
+        """What a recipe's section [network] says of it."""
+        return {"name": self.network, "shift_averaging": self.shift_averaging, **self.options}
+
     def to_json(self) -> str:
         """One line of JSON that `from_json` reads."""
         return json.dumps(asdict(self), ensure_ascii=False)

@@ -43,11 +43,17 @@ def new_classifier(recipe: Recipe, glyphs: GlyphSet, parts: Parts) -> Classifier
     mean, std = normalisation(glyphs, parts, recipe)
     torch.manual_seed(derived_seed(recipe.training.seed, Purpose.WEIGHTS))
     network = recipe.network
-    options = network.options
-    spec = ClassifierSpec(
-        network.name, glyphs.image_shape, glyphs.class_names, mean, std, options, network.shift_averaging
+    return Classifier(
+        ClassifierSpec(
+            network=network.name,
+            image_shape=glyphs.image_shape,
+            class_names=glyphs.class_names,
+            mean=mean,
+            std=std,
+            options=network.options,
+            shift_averaging=network.shift_averaging,
+        )
     )
-    return Classifier(spec)
 
 
 def new_job(

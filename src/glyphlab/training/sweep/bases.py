@@ -86,11 +86,10 @@ class PreparedBase:
         save_weights(self.classifier, folder / "weights.safetensors")
         self.train.save(saved_path(folder / "glyphs", "train"))
         self.test.save(saved_path(folder / "glyphs", "test"))
-        spec = self.classifier.spec
         facts = {
             "base": pair.base,
             "data": pair.data,
-            "network": {"name": spec.network, **spec.options},
+            "network": self.classifier.spec.network_section(),
             "framing": self.framing,
             "invert": self.invert,
             "pictures": len(self.train),

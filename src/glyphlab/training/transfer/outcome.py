@@ -36,8 +36,7 @@ FACTS = "transfer.json"
 def recorded_recipe(learned: Learned, asked: TransferSettings, base: str, framing: str | None, invert: bool) -> Recipe:
     """The recipe that the run records: the way's own, with the base's network, and how pictures were prepared."""
     spec, settings = learned.classifier.spec, learned.recipe
-    changes: dict[str, Any] = {"network.name": spec.network, "network.shift_averaging": spec.shift_averaging}
-    changes |= {f"network.{option}": value for option, value in spec.options.items()}
+    changes: dict[str, Any] = {f"network.{key}": value for key, value in spec.network_section().items()}
     changes |= {"transfer.base": base, "transfer.framing": framing or "", "transfer.invert": invert}
     changes |= {"transfer.way": learned.way, "transfer.add": asked.add, "transfer.copies": asked.copies}
     changes["transfer.freeze"] = asked.freeze if learned.way == "finetune" else None
