@@ -10,35 +10,18 @@ images, and prints the process's peak memory.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
-import resource
-import struct
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
+import children
+import samples
 
 import glyphlab
 
-COUNTS = {"train": 697_932, "test": 116_323}
-CLASSES = 62
-
-
-def write_byclass(folder: Path) -> None:
-    """Write the four files, images transposed as EMNIST stores them, in chunks."""
-    digits = glyphlab.load_dataset("digits").images.transpose(0, 2, 1)
-    folder.mkdir(parents=True)
-    for split, count in COUNTS.items():
-        with gzip.open(folder / f"emnist-byclass-{split}-images-idx3-ubyte.gz", "wb", compresslevel=1) as images:
-            images.write(struct.pack(">IIII", 0x803, count, 28, 28))
-            for start in range(0, count, len(digits)):
-                images.write(np.ascontiguousarray(digits[: count - start]).tobytes())
-        with gzip.open(folder / f"emnist-byclass-{split}-labels-idx1-ubyte.gz", "wb") as labels:
-            labels.write(struct.pack(">II", 0x801, count))
-            labels.write((np.arange(count) % len(digits) % CLASSES).astype(np.uint8).tobytes())
+COUNTS: dict[Literal["train", "test"], int] = {"train": 697_932, "test": 116_323}
 
 
 def main() -> None:
@@ -47,14 +30,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        write_byclass(Path(scratch) / "emnist")
-        command = [sys.executable, "-m", "glyphlab", "train", "emnist-byclass", "--data-dir", scratch]
+        for split, count in COUNTS.items():
+            samples.write_as_byclass(glyphlab.load_dataset("digits", split), split, count, Path(scratch))
+        command = [sys.executable, "-m", "glyphlab", "train", samples.BYCLASS, "--data-dir", scratch]
         command += ["--runs-dir", f"{scratch}/runs", f"--set=training.time_budget_seconds={options.seconds}", "--json"]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-    outcome = json.loads(done.stdout)
-    peak_gb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+        done = children.run(command)
+    outcome = json.loads(done.value)
     print(f"{outcome['step']:,} steps ({outcome['status']}), {outcome['test']['n']:,} test images evaluated")
-    print(f"peak memory of the whole command: {peak_gb:.2f} GB")
+    print(f"peak memory of the whole command: {done.peak_mb / 1e3:.2f} GB")
 
 
 if __name__ == "__main__":

@@ -2,21 +2,22 @@
 
     python benchmarks/greek.py --data-dir DATA --base characters --results greek.jsonl
 
-Each measurement is a line in the results file; those that are there already are not made again, so that a stopped
-benchmark goes on where it was. The table is printed at the end, also by --table alone. Test pictures choose nothing:
-the way is chosen by cross-validation on the pictures to learn from.
+Each measurement is a line in the results file; those that are there already are not made again. At the end, or with
+--table at once, a table of what was asked for is printed. Test pictures choose nothing: the way is chosen by
+cross-validation on the pictures to learn from.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from measuring import Journal
 
 from glyphlab.evaluation.transfer.report import TransferReport
 from glyphlab.evaluation.transfer.transfer import transfer
@@ -51,7 +52,7 @@ def planned(base: str, digits: str, mnist_net: str, way: str, splits: int) -> It
 
 
 def measure(planned: Measurement, data_dir: Path, seconds: float | None) -> dict[str, object]:
-    """Make the folder, transfer into a temporary place, and keep the figures. seconds: for the way "auto"."""
+    """Make the folder, transfer into a temporary place, and take the figures. seconds: for the way "auto"."""
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work) / "greek"
         link = _link_photos if planned.kind == "photos" else _link_drawings
@@ -66,7 +67,7 @@ def measure(planned: Measurement, data_dir: Path, seconds: float | None) -> dict
             data_dir=data_dir,
             runs_dir=Path(work) / "runs",
         )
-        return asdict(planned) | _figures(report)
+        return _figures(report)
 
 
 def _figures(report: TransferReport) -> dict[str, object]:
@@ -152,17 +153,16 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("greek.jsonl"))
     parser.add_argument("--table", action="store_true", help="print what is there, measure nothing")
     options = parser.parse_args()
-    lines = options.results.read_text(encoding="utf-8").splitlines() if options.results.exists() else []
-    results: list[dict[str, object]] = [json.loads(line) for line in lines]
-    done = {Measurement(**{key: row[key] for key in Measurement.__dataclass_fields__}) for row in results}  # type: ignore[arg-type]
+    journal = Journal(options.results)
+    results = []
     for one in planned(options.base, options.digits, options.mnist_net, options.way, options.splits):
-        if options.table or one in done or options.only not in (None, one.kind):
-            continue
-        row = measure(one, options.data_dir, options.seconds or None)
-        results.append(row)
-        with options.results.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
-        print(f"{one}: {row['accuracy']:.2%} by {row['chosen']}, {row['time_seconds']} s", flush=True)
+        key = asdict(one)
+        if options.table or options.only not in (None, one.kind):
+            figures = journal.find(key)
+        else:
+            figures = journal.once(key, partial(measure, one, options.data_dir, options.seconds or None))
+        if figures is not None:
+            results.append(key | figures)
     print_table(results)
 
 

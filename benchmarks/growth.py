@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import struct
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -35,26 +34,12 @@ MOST_GROWTH = 1.1
 # Memory: by how much the slope between the larger sizes may exceed that between the smaller ones.
 MOST_BEND = 1.2
 _ASKED = "emnist-balanced"
-_DATA = "emnist-byclass"
-_CHUNK_IMAGES = 10_000
 
 
 def write_images(folder: str, count: int, data_dir: str | None) -> str:
-    """Write `count` training images as EMNIST byclass has them, on their side; the name of what was repeated."""
-    import numpy as np
-
+    """Repeat the training images up to `count`, in a folder for --data-dir; the name of what was repeated."""
     glyphs = samples.glyphs(_ASKED, "train", data_dir)
-    images = np.ascontiguousarray(glyphs.images.transpose(0, 2, 1))
-    place = Path(folder) / "emnist"
-    place.mkdir(parents=True)
-    with (place / f"{_DATA}-train-images-idx3-ubyte").open("wb") as file:
-        file.write(struct.pack(">IIII", 0x803, count, *images.shape[1:]))
-        for start in range(0, count, _CHUNK_IMAGES):
-            indices = np.arange(start, min(start + _CHUNK_IMAGES, count)) % len(images)
-            file.write(images[indices].tobytes())
-    with (place / f"{_DATA}-train-labels-idx1-ubyte").open("wb") as file:
-        file.write(struct.pack(">II", 0x801, count))
-        file.write(glyphs.targets[np.arange(count) % len(images)].astype(np.uint8).tobytes())
+    samples.write_as_byclass(glyphs, "train", count, Path(folder))
     return glyphs.name
 
 
@@ -65,8 +50,8 @@ def settle(folder: str, recipe: str) -> str:
     from glyphlab.training.recipe import Recipe
     from glyphlab.training.train import settled
 
-    chosen = Recipe.load(recipe, _ASKED).with_settings({"data.name": _DATA, "engine.compile": False})
-    whole = settled(chosen, load_dataset(_DATA, "train", Path(folder)))
+    chosen = Recipe.load(recipe, _ASKED).with_settings({"data.name": samples.BYCLASS, "engine.compile": False})
+    whole = settled(chosen, load_dataset(samples.BYCLASS, "train", Path(folder)))
     (Path(folder) / "recipe.toml").write_text(whole.to_toml(), encoding="utf-8")
     return str(Engine(**whole.engine.model_dump()))
 

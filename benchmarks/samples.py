@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError
 
 T = TypeVar("T")
+BYCLASS = "emnist-byclass"
 STAND_IN = "the embedded digits, since {} is not at hand"
+_CHUNK_IMAGES = 10_000
 _PICTURE_SIZE = (1200, 900)  # width, height, as in drawn-characters
 _PAGE_SIDE, _LINES, _WORDS, _WORD_LENGTH = 600, 8, 3, 4
 
@@ -38,6 +41,24 @@ def name_at_hand(name: str, data_dir: str | Path | None) -> str:
 def described(name: str, found: str) -> str:
     """The data for a section: what was asked for, or what stood in for it."""
     return name if found == name else STAND_IN.format(name)
+
+
+def write_as_byclass(glyphs: GlyphSet, split: Literal["train", "test"], count: int, data_dir: Path) -> None:
+    """Write `count` images with their labels, repeated as often as it takes, under the names and layout of byclass.
+
+    EMNIST stores its images transposed.
+    """
+    images = np.ascontiguousarray(glyphs.images.transpose(0, 2, 1))
+    stem = data_dir / "emnist" / f"{BYCLASS}-{split}"
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    with Path(f"{stem}-images-idx3-ubyte").open("wb") as file:
+        file.write(struct.pack(">IIII", 0x803, count, *images.shape[1:]))
+        for start in range(0, count, _CHUNK_IMAGES):
+            indices = np.arange(start, min(start + _CHUNK_IMAGES, count)) % len(images)
+            file.write(images[indices].tobytes())
+    with Path(f"{stem}-labels-idx1-ubyte").open("wb") as file:
+        file.write(struct.pack(">II", 0x801, count))
+        file.write(glyphs.targets[np.arange(count) % len(images)].astype(np.uint8).tobytes())
 
 
 @dataclass(frozen=True)
