@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import signal
 import sys
@@ -10,6 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+
+# The numbers of these parameters in glibc's malloc.h.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
 
 
 @contextmanager
@@ -44,13 +49,20 @@ def peak_memory_mb() -> float | None:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
 
 
-def keep_freed_memory(largest_bytes: int) -> None:
-    """Let the C library keep freed blocks of up to this size, about twice as much a thread, for the next that ask.
+def keep_freed_memory(largest_bytes: int, in_all_bytes: int) -> None:
+    """Let the C library keep freed blocks, each of up to `largest_bytes`, for the next that ask.
 
     Preparing pictures, or training, takes and frees the same large blocks again and again. glibc gives those back to
-    the system, page by page, and has to fetch them anew, which takes up to a third of the time. It does so with blocks
-    larger than the largest one freed before, up to 32 MB (mallopt(3), M_MMAP_THRESHOLD): freeing one is enough. Other
-    C libraries do not mind.
+    the system, page by page, and has to fetch them anew, which takes up to a third of the time.
+
+    Args:
+        largest_bytes: at most 32 MB, see mallopt(3), M_MMAP_THRESHOLD; larger blocks go back to the system at once.
+        in_all_bytes: less than 2 GB. Where more than this is free at the end of the heap, it goes back
+            (M_TRIM_THRESHOLD).
+
+    Other C libraries do not mind, and keep their ways.
     """
-    block = bytearray(largest_bytes)
-    del block
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, largest_bytes)
+        mallopt(_M_TRIM_THRESHOLD, in_all_bytes)

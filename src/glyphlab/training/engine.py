@@ -34,6 +34,7 @@ _PROBE_SECONDS = 0.3
 _ROUNDS = 2
 # Feature maps of a batch are freed and taken anew at every step; glibc keeps blocks of not quite 32 MB at most.
 _LARGEST_KEPT_BYTES = 31 << 20
+_KEPT_BYTES = 1 << 30
 # A candidate this many times slower than the best so far is given up after its first timed step.
 _HOPELESS = 1.5
 
@@ -51,7 +52,7 @@ class Engine:
     def activate(self) -> None:
         """Set the number of threads, keep freed memory, and on CUDA take the repeatable kernels, in this process."""
         torch.set_num_threads(self.threads)
-        keep_freed_memory(_LARGEST_KEPT_BYTES)
+        keep_freed_memory(_LARGEST_KEPT_BYTES, _KEPT_BYTES)
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
 

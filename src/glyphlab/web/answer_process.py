@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from glyphlab.errors import GlyphlabError
 from glyphlab.process import keep_freed_memory
 from glyphlab.web.answers import Wish, answer_file, as_json
-from glyphlab.web.limits import KEPT_BYTES
+from glyphlab.web.limits import KEPT_BYTES, LARGEST_KEPT_BYTES
 from glyphlab.web.processes import ANSWER, ERROR, HEAD, READY
 from glyphlab.web.refusals import Refusal
 from glyphlab.web.shelf import Shelf
@@ -45,7 +45,7 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     shelf = Shelf(settings["models"], Path(settings["runs_dir"]), Path(settings["taught_dir"]))
     cv2.setNumThreads(1)
-    keep_freed_memory(KEPT_BYTES)
+    keep_freed_memory(LARGEST_KEPT_BYTES, KEPT_BYTES)
     shelf.recognizer()
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)  # whatever a library may print is not taken for an answer

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 MEGABYTE = 1_000_000
 # The largest block that preparing a picture of one character takes and frees, see `process.keep_freed_memory`.
-KEPT_BYTES = 8 * MEGABYTE
+LARGEST_KEPT_BYTES = 8 * MEGABYTE
+# And how much of them, over all.
+KEPT_BYTES = 2 * LARGEST_KEPT_BYTES
 
 
 def processors() -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from glyphlab.errors import GlyphlabError
 from glyphlab.process import keep_freed_memory
 from glyphlab.web.connection import impatient_protocol
-from glyphlab.web.limits import KEPT_BYTES, Limits
+from glyphlab.web.limits import KEPT_BYTES, LARGEST_KEPT_BYTES, Limits
 from glyphlab.web.watch import logging_settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(app: FastAPI, bound: socket.socket, limits: Limits, *, log: bool, on_sta
     """
     import uvicorn
 
-    keep_freed_memory(KEPT_BYTES)
+    keep_freed_memory(LARGEST_KEPT_BYTES, KEPT_BYTES)
     service: Service = app.state.service
     service.employ(limits.glyph_threads)
     config = uvicorn.Config(
