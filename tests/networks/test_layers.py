@@ -37,11 +37,14 @@ def test_flat_features_counts_what_pooling_leaves(height: int, width: int, pooli
     assert flat_features(6, height, width, poolings) == maps.numel()
 
 
-def test_the_global_average_is_torchs_own_in_value_and_gradient() -> None:
-    maps = torch.randn(3, 4, 7, 5, dtype=torch.float64)
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_the_global_average_is_torchs_own_in_value_and_gradient(order: torch.memory_format) -> None:
+    maps = torch.randn(3, 4, 7, 5, dtype=torch.float64).contiguous(memory_format=order)
     ours, theirs = maps.clone().requires_grad_(), maps.clone().requires_grad_()
     torch.testing.assert_close(GlobalAvgPool2d()(ours), nn.AdaptiveAvgPool2d(1)(theirs))
     weights = torch.randn(3, 4, 1, 1, dtype=torch.float64)
-    (GlobalAvgPool2d()(ours) * weights).sum().backward()
-    (nn.AdaptiveAvgPool2d(1)(theirs) * weights).sum().backward()
-    torch.testing.assert_close(ours.grad, theirs.grad)
+    (mine,) = torch.autograd.grad((GlobalAvgPool2d()(ours) * weights).sum(), ours)
+    (expected,) = torch.autograd.grad((nn.AdaptiveAvgPool2d(1)(theirs) * weights).sum(), theirs)
+    torch.testing.assert_close(mine, expected)
+    assert mine.is_contiguous(memory_format=order)
+    torch.testing.assert_close(GlobalAvgPool2d().eval()(maps), GlobalAvgPool2d()(maps), rtol=0, atol=0)
