@@ -82,7 +82,7 @@ def test_a_taught_run_resumes_to_the_same_bits(
 
 
 def test_teachers_are_checked_before_a_run_folder_is_made(glyphs: GlyphSet, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="no run 'nowhere'"):
+    with pytest.raises(RunError, match=r"training\.teachers: no run 'nowhere'.*Train the teacher first"):
         train_glyphs(recipe(teachers=["nowhere"]), glyphs, runs_dir=tmp_path / "runs")
     other = GlyphSet(glyphs.images, glyphs.targets, ("a", "b"), name="bars")
     teacher = train_glyphs(recipe(), other, runs_dir=tmp_path)

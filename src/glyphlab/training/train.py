@@ -203,9 +203,17 @@ def compose(
     if chosen.data.name not in names() and path.exists() and not path.is_absolute():
         chosen = chosen.with_settings({"data.name": str(path.resolve())})
     if chosen.training.teachers is not None:
-        found = [str(Run.open(teacher, runs_dir).folder.resolve()) for teacher in chosen.training.teachers]
+        found = [_teacher(name, runs_dir) for name in chosen.training.teachers]
         chosen = chosen.with_settings({"training.teachers": found})
     return chosen
+
+
+def _teacher(name: str, runs_dir: str | Path) -> str:
+    """The folder of a run to learn from, absolute."""
+    try:
+        return str(Run.open(name, runs_dir).folder.resolve())
+    except RunError as error:
+        raise RunError(f"training.teachers: {error}. Train the teacher first, or name another run") from error
 
 
 class StopSignal:
