@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glyphlab.errors import RecipeError
+from glyphlab.errors import RecipeError, RunError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
 from glyphlab.training.engine import Engine
 from glyphlab.training.recipe import Recipe
@@ -57,8 +58,16 @@ def distillation_loss(logits: Tensor, probs: Tensor, weights: Tensor | None) -> 
     return losses.mean() if weights is None else (losses * weights).sum() / weights.sum()
 
 
+def open_teacher(name: str, runs_dir: str | Path = "runs") -> Run:
+    """A run to learn from, by its path or its name within `runs_dir`. Raises `RunError`."""
+    try:
+        return Run.open(name, runs_dir)
+    except RunError as error:
+        raise RunError(f"training.teachers: {error}. Train the teacher first, or name another run") from error
+
+
 def _teacher(run: str, spec: ClassifierSpec, engine: Engine) -> Classifier:
-    classifier = Run.open(run).classifier()
+    classifier = open_teacher(run).classifier()
     if classifier.spec.class_names != spec.class_names or classifier.spec.image_shape != spec.image_shape:
         raise RecipeError(
             f"training.teachers: {run} tells {len(classifier.spec.class_names)} classes apart on images of "

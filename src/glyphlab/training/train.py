@@ -15,7 +15,7 @@ from glyphlab.networks.classifier import Classifier
 from glyphlab.process import peak_memory_mb, stops_go_to
 from glyphlab.training.checkpoint import TrainingState, load_checkpoint
 from glyphlab.training.crew import HostImages, begin, join
-from glyphlab.training.distill import Teachers
+from glyphlab.training.distill import Teachers, open_teacher
 from glyphlab.training.distributed import LostTouchError, World
 from glyphlab.training.engine import Engine, Timing, as_recorded, for_machine, for_process, settle
 from glyphlab.training.environment import describe_environment
@@ -203,17 +203,9 @@ def compose(
     if chosen.data.name not in names() and path.exists() and not path.is_absolute():
         chosen = chosen.with_settings({"data.name": str(path.resolve())})
     if chosen.training.teachers is not None:
-        found = [_teacher(name, runs_dir) for name in chosen.training.teachers]
+        found = [str(open_teacher(name, runs_dir).folder.resolve()) for name in chosen.training.teachers]
         chosen = chosen.with_settings({"training.teachers": found})
     return chosen
-
-
-def _teacher(name: str, runs_dir: str | Path) -> str:
-    """The folder of a run to learn from, absolute."""
-    try:
-        return str(Run.open(name, runs_dir).folder.resolve())
-    except RunError as error:
-        raise RunError(f"training.teachers: {error}. Train the teacher first, or name another run") from error
 
 
 class StopSignal:
