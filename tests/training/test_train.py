@@ -122,11 +122,12 @@ def test_the_same_seed_gives_the_same_bits_another_seed_others(
 def test_ctrl_c_stops_at_a_safe_point_and_resuming_ends_bit_equal(
     step: int, straight: Run, picture_folder: Path, tmp_path: Path
 ) -> None:
+    former = signal.getsignal(signal.SIGINT)
     stopped = train(stateful(), picture_folder, runs_dir=tmp_path, reporter=StopAfter(step))
     assert stopped.status["status"] == "interrupted" and stopped.status["step"] == step
     resumed = resume(stopped)
     assert essence(resumed) == essence(straight)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is former
 
 
 def test_ctrl_c_within_an_epoch_and_resuming_ends_bit_equal(
