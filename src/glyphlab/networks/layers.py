@@ -27,9 +27,7 @@ class GlobalAvgPool2d(nn.AdaptiveAvgPool2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, 1, 1]."""
-        if self.training:
-            return _Means.apply(maps)  # type: ignore[no-untyped-call, no-any-return]
-        return F.avg_pool2d(maps, maps.shape[-2:])
+        return _Means.apply(maps)  # type: ignore[no-untyped-call, no-any-return]
 
 
 class _Means(torch.autograd.Function):
