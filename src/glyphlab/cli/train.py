@@ -127,7 +127,8 @@ def _joined() -> Iterator[World]:
         if not speaks:
             sys.exit(2)
         raise
-    world.leave()
+    finally:
+        world.leave()
 
 
 def _as_json(run: Run, evaluation: Evaluation | None) -> dict[str, Any]:

@@ -186,9 +186,13 @@ class World:
             return True
 
     def leave(self) -> None:
-        """Part from the others."""
+        """Part from the others; to be called on every way out.
+
+        The threads of a group hold tensors of the last messages, and abort the process if they find Python gone.
+        """
         if not self.is_alone and dist.is_initialized():
             dist.destroy_process_group()
+            self._preparing = None
 
     def _join(self, meeting_point: str) -> None:
         backend = "gloo"
