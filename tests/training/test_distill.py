@@ -100,3 +100,13 @@ def test_teachers_may_be_named_within_the_runs_folder(glyphs: GlyphSet, tmp_path
     teacher = train_glyphs(recipe(), glyphs, runs_dir=tmp_path)
     composed = compose(recipe(teachers=[teacher.name]), runs_dir=tmp_path)
     assert composed.training.teachers == [str(teacher.folder.resolve())]
+
+
+def test_a_missing_teacher_of_a_shipped_recipe_comes_with_the_command_that_trains_it(tmp_path: Path) -> None:
+    learner = {"data.name": "mnist", "training.teachers": ["mnist-record-2"]}
+    command = r"Train the teacher first \(glyphlab train mnist --recipe record --set training\.seed=2\), or"
+    with pytest.raises(RunError, match=command):
+        compose("fast", settings=learner, runs_dir=tmp_path)
+    for unknown in ("mnist-unheard-1", "emnist-letters-record-1", "mnist-record"):
+        with pytest.raises(RunError, match="Train the teacher first, or name another run"):
+            compose("fast", settings={**learner, "training.teachers": [unknown]}, runs_dir=tmp_path)

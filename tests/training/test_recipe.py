@@ -16,8 +16,8 @@ REPORT_TRIALS = {f"balanced-arch{arch}-t{trial}" for arch in (1, 2) for trial in
 def test_the_reports_trials_are_shipped() -> None:
     efforts = {*EFFORTS, *(f"{data}-{effort}" for data in OUR_SETS for effort in EFFORTS)}
     expected = REPORT_TRIALS | efforts | {
-        "characters", "characters-teacher-1", "characters-teacher-2", "transfer", "greek-frozen",
-            "mnist-net", "fashion-net", "letters-advancednet", "letters-advancednet-noflip",
+        "characters", "digits", "transfer", "greek-frozen", *(f"emnist-balanced-teacher-{n}" for n in (1, 2, 3)),
+        "mnist-net", "fashion-net", "letters-advancednet", "letters-advancednet-noflip",
         "mnist-3conv", "mnist-3conv-bn", "mnist-3conv-bn-b32", "mnist-3conv-bn-adam", "mnist-3conv-bn-adam-b32",
     }  # fmt: skip
     assert set(shipped()) == expected

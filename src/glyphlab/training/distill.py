@@ -6,6 +6,7 @@ learns this mean keeps most of the gain at its own cost. The teachers see what t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch import Tensor
 from glyphlab.errors import RecipeError, RunError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
 from glyphlab.training.engine import Engine
-from glyphlab.training.recipe import Recipe
+from glyphlab.training.recipe import Recipe, shipped
 from glyphlab.training.run import Run
 
 
@@ -58,12 +59,25 @@ def distillation_loss(logits: Tensor, probs: Tensor, weights: Tensor | None) -> 
     return losses.mean() if weights is None else (losses * weights).sum() / weights.sum()
 
 
-def open_teacher(name: str, runs_dir: str | Path = "runs") -> Run:
-    """A run to learn from, by its path or its name within `runs_dir`. Raises `RunError`."""
+def open_teacher(name: str, runs_dir: str | Path = "runs", data: str = "") -> Run:
+    """A run to learn from, by its path or its name within `runs_dir`. Raises `RunError`.
+
+    data: the student's; with it the error tells how a teacher that a shipped recipe makes is trained.
+    """
     try:
         return Run.open(name, runs_dir)
     except RunError as error:
-        raise RunError(f"training.teachers: {error}. Train the teacher first, or name another run") from error
+        words = f"training.teachers: {error}. Train the teacher first{_how(name, data)}, or name another run"
+        raise RunError(words) from error
+
+
+def _how(name: str, data: str) -> str:
+    """The command for a run that is named as runs are: data, recipe, and which one it is, so which seed it has."""
+    named = re.fullmatch(rf"{re.escape(data)}-(.+)-(\d+)", name)
+    if named is None or not {named[1], f"{data}-{named[1]}"} & set(shipped()):
+        return ""
+    seed = f" --set training.seed={named[2]}" if named[2] != "1" else ""
+    return f" (glyphlab train {data} --recipe {named[1]}{seed})"
 
 
 def _teacher(run: str, spec: ClassifierSpec, engine: Engine) -> Classifier:

@@ -203,7 +203,8 @@ def compose(
     if chosen.data.name not in names() and path.exists() and not path.is_absolute():
         chosen = chosen.with_settings({"data.name": str(path.resolve())})
     if chosen.training.teachers is not None:
-        found = [str(open_teacher(name, runs_dir).folder.resolve()) for name in chosen.training.teachers]
+        teachers = [open_teacher(name, runs_dir, chosen.data.name) for name in chosen.training.teachers]
+        found = [str(teacher.folder.resolve()) for teacher in teachers]
         chosen = chosen.with_settings({"training.teachers": found})
     return chosen
 
