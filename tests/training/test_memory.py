@@ -54,6 +54,11 @@ def test_the_best_epoch_is_kept_or_the_last_without_validation(glyphs: GlyphSet)
     assert best.epoch < 8
     short = train_in_memory(wild.with_settings({"training.epochs": best.epoch}), glyphs)
     assert equal(long.classifier, short.classifier)
+    to_the_end = train_in_memory(wild.with_settings({"training.keep": "last"}), glyphs)
+    assert figures(to_the_end.history) == figures(long.history)
+    assert not equal(to_the_end.classifier, long.classifier)
+    to_the_best = {"training.keep": "last", "training.epochs": best.epoch}
+    assert equal(train_in_memory(wild.with_settings(to_the_best), glyphs).classifier, long.classifier)
     without = train_in_memory(RECIPE.with_settings({"data.validation": 0}), glyphs)
     assert without.history[-1].validation_loss is None and not without.classifier.training
 

@@ -123,6 +123,7 @@ def test_all_mistakes_are_reported_at_once() -> None:
         ({"training.schedule": "one-cycle", "training.warmup_epochs": 1}, "one-cycle.*peak_at"),
         ({"training.schedule": "plateau", "data.validation": 0}, "watches the validation loss"),
         ({"training.early_stopping_epochs": 2, "data.validation": 0}, "watches the validation loss"),
+        ({"training.early_stopping_epochs": 2, "training.keep": "last"}, r"training\.keep = 'best'"),
         ({"augment.elastic_cells": 5}, r"elastic_cells has no effect"),
         ({"augment.padding": "border"}, r"padding has no effect"),
         ({"data.mean": 0.5}, "belong together"),

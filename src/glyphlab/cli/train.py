@@ -153,7 +153,8 @@ def _print_outcome(run: Run, evaluation: Evaluation | None) -> None:
     )
     if status["best"]:
         best = status["best"]
-        console.print(f"best epoch {best['epoch']}, {best['validation_accuracy']:.2%} on the validation images")
+        kept = run.recipe.training.keep
+        console.print(f"{kept} epoch {best['epoch']}, {best['validation_accuracy']:.2%} on the validation images")
     if evaluation is not None:
         console.print(escape(evaluation.describe()))
     console.print(f"\nall of it: {escape(str(run.folder))}  (model.onnx, curves.png, evaluation/confusion.png ...)")

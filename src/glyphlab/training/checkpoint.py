@@ -28,7 +28,10 @@ FORMAT = "glyphlab-checkpoint-1"
 
 @dataclass(frozen=True)
 class Best:
-    """The best epoch so far, by validation accuracy, then by validation loss."""
+    """The epoch whose network is the result so far: by the recipe the newest, or the best on the validation images.
+
+    The best is the most accurate; of equals, the one with the least loss.
+    """
 
     epoch: int
     validation_accuracy: float

@@ -55,7 +55,7 @@ class GlyphClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Fitted: classes_ [K], n_features_in_ (H * W), image_shape_ (H, W), pixel_range_ (low, high), classifier_ (a
     `Classifier`), recipe_ (resolved), history_ (an `EpochMetrics` an epoch), run_ (a `Run`, or None).
 
-    Part of the training images (the recipe's data.validation) is kept back to choose the best epoch. Data that cannot
+    Part of the training images (the recipe's data.validation) is kept back to judge each epoch. Data that cannot
     be used raise `ValueError`, as everywhere in scikit-learn; recipes raise `RecipeError`.
     """
 

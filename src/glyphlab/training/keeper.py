@@ -22,7 +22,7 @@ class Keeper(Protocol):
         """Keep all that continuing needs."""
 
     def save_epoch(self, state: TrainingState) -> None:
-        """Keep what an epoch's end changes: figures, the newest weights, the best ones if these are they."""
+        """Keep what an epoch's end changes: figures, the newest weights, those that count if these are they."""
 
     def save_last(self, state: TrainingState) -> None:
         """Keep the newest weights, in the middle of an epoch."""

@@ -287,7 +287,8 @@ def _end_epoch(job: Job, state: TrainingState, epoch: int, lr: float, images_per
         loss, accuracy = (judged / len(job.validation)).tolist()
         if state.plateau is not None:
             state.plateau.update(loss)
-        if state.best is None or state.best.beaten_by(accuracy, loss):
+        newest_counts = job.recipe.training.keep == "last"
+        if state.best is None or newest_counts or state.best.beaten_by(accuracy, loss):
             state.best = Best(epoch + 1, accuracy, loss)
     images_seen = epoch * job.images_per_epoch + int(count)
     state.history = [row for row in state.history if row.epoch <= epoch]

@@ -1,4 +1,4 @@
-"""A training that leaves no folder behind: its best network stays in memory."""
+"""A training that leaves no folder behind: its network stays in memory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from glyphlab.training.recipe import Recipe
 class Trained:
     """What a training in memory gives back.
 
-    recipe: as it was resolved, with the engine that was used. classifier: the best epoch's network by validation,
-    or the last one's without validation images, in evaluation mode. history: a row an epoch. ending: why it stopped.
+    recipe: as it was resolved, with the engine that was used. classifier: the network of the epoch that
+    `training.keep` names, or the last one's without validation images, in evaluation mode. history: a row an epoch.
+    ending: why it stopped.
     """
 
     recipe: Recipe
@@ -26,7 +27,7 @@ class Trained:
 
 
 class Memory:
-    """A `Keeper` that keeps a copy of the best network and nothing else."""
+    """A `Keeper` that keeps a copy of the network that counts and nothing else."""
 
     kept_in = "lost, since this training writes no files"
 
@@ -38,7 +39,7 @@ class Memory:
         """Nothing: a training in memory is never continued."""
 
     def save_epoch(self, state: TrainingState) -> None:
-        """Keep the network of the epoch that is the best so far."""
+        """Keep the network of the epoch that counts so far."""
         if state.best is not None and state.best.epoch == state.history[-1].epoch:
             self.best = copy.deepcopy(state.result).eval()
 

@@ -152,6 +152,9 @@ class TrainingSettings(Section):
     )
     ema_decay: float | None = Field(None, gt=0, lt=1, description="average the weights over about 1/(1-decay) steps")
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    keep: Literal["best", "last"] = Field(
+        "best", description="the result is the best epoch's network on the validation images, or the last epoch's"
+    )
     early_stopping_epochs: int | None = Field(None, ge=1, description="stop after so many epochs without progress")
     time_budget_seconds: float | None = Field(None, gt=0, description="plan for, and stop at, this time")
     seed: int = Field(1, ge=0, lt=2**63, description="all randomness follows from it")
@@ -194,6 +197,8 @@ class TrainingSettings(Section):
             yield "training.warmup_epochs has no effect with schedule = 'one-cycle', which rises by itself; use peak_at"
         if self.distillation is not None and self.teachers is None:
             yield "training.distillation has no effect without training.teachers; name them, or remove it"
+        if self.keep == "last" and self.early_stopping_epochs is not None:
+            yield "training.early_stopping_epochs looks for the best epoch: set training.keep = 'best'"
         if self.nesterov and self.momentum == 0:
             yield "training.nesterov needs momentum above 0"
 

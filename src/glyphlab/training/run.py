@@ -6,7 +6,7 @@ runs/mnist-fast-1/
   run.json                  how far it came and why it stopped
   metrics.csv, .jsonl       a row an epoch
   curves.png                loss and accuracy
-  weights-best.safetensors  the best epoch by validation; weights-last.safetensors: the last one
+  weights-best.safetensors  the epoch that counts, see training.keep; weights-last.safetensors: the last one
   checkpoint.safetensors    all that continuing needs
   model.onnx                one file for use elsewhere, written by `glyphlab export`
   evaluation/               written by `glyphlab evaluate`; errors/, labels/, inspect/, report.html by those commands
@@ -137,7 +137,7 @@ class Run:
 
     @property
     def weights_path(self) -> Path:
-        """The best weights, or the last where no validation images chose a best epoch."""
+        """The weights of the epoch that counts, or the last where there are no validation images."""
         best = self.folder / "weights-best.safetensors"
         return best if best.exists() else self.folder / "weights-last.safetensors"
 

@@ -81,7 +81,8 @@ def _what(subject: Subject) -> str:
         text += f" on {device}"
     ending = f". It tells {len(subject.names)} classes apart."
     if kept := int(data.get("validation_images", 0)):
-        ending = f"; {kept:,} images were kept back to choose the best epoch{ending}"
+        purpose = "judge each epoch" if subject.run.recipe.training.keep == "last" else "choose the best epoch"
+        ending = f"; {kept:,} images were kept back to {purpose}{ending}"
     return text + ending
 
 

@@ -112,7 +112,7 @@ def existing_run(runs_dir: Path, sweep: str, number: int) -> Run | None:
 
 
 def result_of(run: Run) -> dict[str, Any]:
-    """A run's figures as JSON values: those of its best epoch by validation, and the curve of all."""
+    """A run's figures as JSON values: those of the epoch that is kept, and the curve of all."""
     status, facts, history = run.status, run.environment, run.history
     best = status["best"]
     assert best is not None, "a trial without validation images"
