@@ -102,6 +102,15 @@ def test_teachers_may_be_named_within_the_runs_folder(glyphs: GlyphSet, tmp_path
     assert composed.training.teachers == [str(teacher.folder.resolve())]
 
 
+@pytest.mark.parametrize("name", ["characters", "digits"])
+def test_the_command_for_a_shipped_recipes_teacher_makes_the_run_that_it_names(name: str, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"Train the teacher first \(glyphlab train ") as caught:
+        compose(name, runs_dir=tmp_path)
+    words = str(caught.value).partition("(glyphlab train ")[2].partition(")")[0].split()
+    teacher = compose(words[2], words[0], runs_dir=tmp_path)
+    assert f"{words[0]}-{teacher.name}-1" == (Recipe.load(name).training.teachers or [])[0]
+
+
 def test_a_missing_teacher_of_a_shipped_recipe_comes_with_the_command_that_trains_it(tmp_path: Path) -> None:
     learner = {"data.name": "mnist", "training.teachers": ["mnist-record-2"]}
     command = r"Train the teacher first \(glyphlab train mnist --recipe record --set training\.seed=2\), or"

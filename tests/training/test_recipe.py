@@ -42,6 +42,13 @@ def test_an_effort_means_the_recipe_made_for_the_data(data: str, effort: str) ->
     assert Recipe.load(effort, "my-letters/") == Recipe.load(effort) != made
 
 
+def test_a_recipe_made_for_one_set_alone_goes_by_its_short_name_there() -> None:
+    assert Recipe.load("teacher-1", "emnist-balanced").name == "teacher-1"
+    for data in (None, "mnist"):
+        with pytest.raises(RecipeError, match="no recipe 'teacher-1'"):
+            Recipe.load("teacher-1", data)
+
+
 @pytest.mark.parametrize(
     ("name", "lr", "batch", "epochs", "widths", "hidden", "dropout"),
     [

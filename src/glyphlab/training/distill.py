@@ -18,7 +18,7 @@ from torch import Tensor
 from glyphlab.errors import RecipeError, RunError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
 from glyphlab.training.engine import Engine
-from glyphlab.training.recipe import Recipe, shipped
+from glyphlab.training.recipe import Recipe, shipped_as
 from glyphlab.training.run import Run
 
 
@@ -74,7 +74,7 @@ def open_teacher(name: str, runs_dir: str | Path = "runs", data: str = "") -> Ru
 def _how(name: str, data: str) -> str:
     """The command for a run that is named as runs are: data, recipe, and which one it is, so which seed it has."""
     named = re.fullmatch(rf"{re.escape(data)}-(.+)-(\d+)", name)
-    if named is None or not {named[1], f"{data}-{named[1]}"} & set(shipped()):
+    if named is None or shipped_as(named[1], data) is None:
         return ""
     seed = f" --set training.seed={named[2]}" if named[2] != "1" else ""
     return f" (glyphlab train {data} --recipe {named[1]}{seed})"

@@ -294,14 +294,12 @@ class Recipe(Section):
                 return cls.from_toml(path.read_text(encoding="utf-8"), name=path.stem)
             except (OSError, UnicodeDecodeError) as error:
                 raise RecipeError(f"cannot read the recipe {path}: {error}") from error
-        ours = shipped()
-        if text not in ours:
+        file = shipped_as(text, data)
+        if file is None:
             raise RecipeError(
-                f"no recipe '{text}': {did_you_mean(text, ours)} "
+                f"no recipe '{text}': {did_you_mean(text, shipped())} "
                 "(a recipe of your own is given by its path, ending in .toml)"
             )
-        made_for_data = f"{data}-{text}"
-        file = made_for_data if made_for_data in ours else text
         return cls.from_toml(_folder().joinpath(f"{file}.toml").read_text(encoding="utf-8"), name=text)
 
     @classmethod
@@ -378,6 +376,12 @@ _SECTIONS: dict[str, type[Section]] = {
     "engine": EngineSettings,
     "transfer": TransferSettings,
 }
+
+
+def shipped_as(name: str, data: str | None) -> str | None:
+    """The shipped recipe that `name` means for the set `data`: the one made for it, the general one, or none."""
+    ours = shipped()
+    return next((file for file in (f"{data}-{name}", name) if file in ours), None)
 
 
 def shipped() -> list[str]:
