@@ -1,7 +1,7 @@
 """Making probabilities mean what they say: temperature scaling, and the figures and picture that show it.
 
 The temperature, and the thresholds of prediction sets after it, are fitted on the same validation images, by
-which the best epoch was chosen as well. One number fitted to thousands of images leaves the thresholds their
+which a best epoch may have been chosen as well. One number fitted to thousands of images leaves the thresholds their
 coverage to within a fraction of a point; the test images, which none of this has seen, show it.
 
 Every class counts the same in this, however many validation images it has: training data often hold ten times

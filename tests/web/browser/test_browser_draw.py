@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -172,8 +171,8 @@ def test_answers_can_be_restricted(drawing: Any) -> None:
     page.get_by_label("Characters", exact=True).select_option("digits")
     drawing.expect_answer("0")
     page.get_by_label("Characters", exact=True).select_option("custom")
-    page.get_by_label("Characters that may be answered").fill("xyz")
-    expect(page.locator(".answer-character")).to_have_text(re.compile("^[xyz]$", re.IGNORECASE))
+    page.get_by_label("Characters that may be answered").fill("xoz")
+    expect(page.locator(".answer-character")).to_have_text("o", ignore_case=True)
     page.get_by_label("Characters that may be answered").fill("ж")
     expect(page.get_by_role("alert")).to_contain_text("does not know")
     drawing.trouble = [text for text in drawing.trouble if "422" not in text]  # the browser's note of the refusal
