@@ -6,6 +6,7 @@ import pytest
 
 from glyphlab.errors import RecipeError
 from glyphlab.networks import registry
+from glyphlab.training.distill import maker_of
 from glyphlab.training.recipe import Recipe, shipped
 
 EFFORTS = ("flash", "fast", "record")
@@ -17,6 +18,7 @@ def test_the_reports_trials_are_shipped() -> None:
     efforts = {*EFFORTS, *(f"{data}-{effort}" for data in OUR_SETS for effort in EFFORTS)}
     expected = REPORT_TRIALS | efforts | {
         "characters", "digits", "transfer", "greek-frozen", *(f"emnist-balanced-teacher-{n}" for n in (1, 2, 3)),
+        "mnist-teacher-1", "mnist-teacher-2", "fashion-mnist-teacher",
         "mnist-net", "fashion-net", "letters-advancednet", "letters-advancednet-noflip",
         "mnist-3conv", "mnist-3conv-bn", "mnist-3conv-bn-b32", "mnist-3conv-bn-adam", "mnist-3conv-bn-adam-b32",
     }  # fmt: skip
@@ -44,9 +46,20 @@ def test_an_effort_means_the_recipe_made_for_the_data(data: str, effort: str) ->
 
 def test_a_recipe_made_for_one_set_alone_goes_by_its_short_name_there() -> None:
     assert Recipe.load("teacher-1", "emnist-balanced").name == "teacher-1"
-    for data in (None, "mnist"):
+    for data in (None, "emnist-letters"):
         with pytest.raises(RecipeError, match="no recipe 'teacher-1'"):
             Recipe.load("teacher-1", data)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_recipes_teachers_are_of_its_images(name: str) -> None:
+    recipe = Recipe.load(name)
+    for teacher in recipe.training.teachers or []:
+        maker = maker_of(teacher, recipe.data.name)
+        assert maker is not None, teacher
+        made = Recipe.load(maker, recipe.data.name)
+        assert made.data.name == recipe.data.name
+        assert made.data.channels == recipe.data.channels
 
 
 @pytest.mark.parametrize(

@@ -67,17 +67,15 @@ def open_teacher(name: str, runs_dir: str | Path = "runs", data: str = "") -> Ru
     try:
         return Run.open(name, runs_dir)
     except RunError as error:
-        words = f"training.teachers: {error}. Train the teacher first{_how(name, data)}, or name another run"
-        raise RunError(words) from error
+        maker = maker_of(name, data)
+        how = f" (glyphlab train {data} --recipe {maker})" if maker else ""
+        raise RunError(f"training.teachers: {error}. Train the teacher first{how}, or name another run") from error
 
 
-def _how(name: str, data: str) -> str:
-    """The command for a run that is named as runs are: data, recipe, and which one it is, so which seed it has."""
-    named = re.fullmatch(rf"{re.escape(data)}-(.+)-(\d+)", name)
-    if named is None or shipped_as(named[1], data) is None:
-        return ""
-    seed = f" --set training.seed={named[2]}" if named[2] != "1" else ""
-    return f" (glyphlab train {data} --recipe {named[1]}{seed})"
+def maker_of(name: str, data: str) -> str | None:
+    """The shipped recipe, as it is called for `data`, whose first run is named `name`; None: no recipe makes that."""
+    named = re.fullmatch(rf"{re.escape(data)}-(.+)-1", name)
+    return named[1] if named and shipped_as(named[1], data) else None
 
 
 def _teacher(run: str, spec: ClassifierSpec, engine: Engine) -> Classifier:

@@ -35,6 +35,7 @@ from glyphlab.training.history import EpochMetrics, draw_curves, write_metrics
 from glyphlab.training.recipe import Recipe
 
 _CURVES_EVERY_SECONDS = 30.0
+_UNDONE = ("started", "running", "interrupted", "failed")
 
 
 class Run:
@@ -121,6 +122,12 @@ class Run:
     def status(self) -> dict[str, Any]:
         """How far the run came: status, epochs, step, total_steps, best."""
         return self._json("run.json")
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing left to train, even when the process was killed before it could say so."""
+        status = self.status
+        return status["status"] not in _UNDONE or 0 < status.get("total_steps", 0) <= status["step"]
 
     @property
     def history(self) -> list[EpochMetrics]:

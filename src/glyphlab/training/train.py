@@ -15,7 +15,7 @@ from glyphlab.networks.classifier import Classifier
 from glyphlab.process import peak_memory_mb, stops_go_to
 from glyphlab.training.checkpoint import TrainingState, load_checkpoint
 from glyphlab.training.crew import HostImages, begin, join
-from glyphlab.training.distill import Teachers, open_teacher
+from glyphlab.training.distill import Teachers, maker_of, open_teacher
 from glyphlab.training.distributed import LostTouchError, World
 from glyphlab.training.engine import Engine, Timing, as_recorded, for_machine, for_process, settle
 from glyphlab.training.environment import describe_environment
@@ -52,10 +52,18 @@ def train(
     or the path of a folder or CSV file. settings: dotted replacements, ``{"training.lr": 0.01}``. Test images are not
     read. world: several processes that share the work; this one is the first of them, the others call `assist`. Raises
     `RecipeError`, `DataError`, `RunError`. Ctrl-C stops after the present step and keeps everything.
+
+    Teachers that shipped recipes make are trained first where they are not there yet; stopped at one, its run is
+    returned, and the same call goes on from there. Several processes need them to be there.
     """
-    reporter = reporter or Silent()
-    chosen = compose(recipe, data, epochs, settings, runs_dir)
+    reporter, world = reporter or Silent(), world or World.alone()
+    chosen = _changed(recipe, data, epochs, settings)
     glyphs = _load(chosen, data_dir, reporter)
+    if world.is_alone:
+        stopped_at = _teach_teachers(chosen, data_dir, runs_dir, reporter)
+        if stopped_at is not None:
+            return stopped_at
+    chosen = _with_teachers(chosen, runs_dir)
     return train_glyphs(chosen, glyphs, data_dir=data_dir, runs_dir=runs_dir, reporter=reporter, world=world)
 
 
@@ -191,7 +199,16 @@ def compose(
     settings: Mapping[str, Any] | None = None,
     runs_dir: str | Path = "runs",
 ) -> Recipe:
-    """The recipe with the caller's changes, of several the one made for `data`; the user's own paths made absolute."""
+    """The recipe with the caller's changes, of several the one made for `data`; the user's own paths made absolute.
+
+    Raises `RecipeError`, `RunError` for a teacher that is not in `runs_dir`.
+    """
+    return _with_teachers(_changed(recipe, data, epochs, settings), runs_dir)
+
+
+def _changed(
+    recipe: Recipe | str | Path, data: str | Path | None, epochs: int | None, settings: Mapping[str, Any] | None
+) -> Recipe:
     chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe, None if data is None else str(data))
     changes = dict(settings or {})
     if data is not None:
@@ -202,11 +219,35 @@ def compose(
     path = Path(chosen.data.name).expanduser()
     if chosen.data.name not in names() and path.exists() and not path.is_absolute():
         chosen = chosen.with_settings({"data.name": str(path.resolve())})
-    if chosen.training.teachers is not None:
-        teachers = [open_teacher(name, runs_dir, chosen.data.name) for name in chosen.training.teachers]
-        found = [str(teacher.folder.resolve()) for teacher in teachers]
-        chosen = chosen.with_settings({"training.teachers": found})
     return chosen
+
+
+def _with_teachers(recipe: Recipe, runs_dir: str | Path) -> Recipe:
+    """The recipe with the paths of its teachers made absolute."""
+    if recipe.training.teachers is None:
+        return recipe
+    teachers = [open_teacher(name, runs_dir, recipe.data.name) for name in recipe.training.teachers]
+    return recipe.with_settings({"training.teachers": [str(teacher.folder.resolve()) for teacher in teachers]})
+
+
+def _teach_teachers(recipe: Recipe, data_dir: Path | None, runs_dir: str | Path, reporter: Reporter) -> Run | None:
+    """Train the teachers that shipped recipes make, or finish them; the run at which that was interrupted, if it was.
+
+    Teachers that no recipe makes are the user's own runs, and taken as they are.
+    """
+    teachers, data = recipe.training.teachers or [], recipe.data.name
+    for number, name in enumerate(teachers, start=1):
+        maker, folder = maker_of(name, data), Path(runs_dir) / name
+        begun = folder.is_dir()
+        if maker is None or (begun and Run.open(folder).is_done):
+            continue
+        reporter.note(f"teacher {number} of {len(teachers)}: {name}")
+        common: dict[str, Any] = {"data_dir": data_dir, "runs_dir": runs_dir, "reporter": reporter}
+        run = resume(folder, **common) if begun else train(maker, data, **common)
+        if run.status["status"] == Ending.INTERRUPTED.value:
+            reporter.note(f"the command that asked for '{recipe.name}' goes on from here as well")
+            return run
+    return None
 
 
 class StopSignal:

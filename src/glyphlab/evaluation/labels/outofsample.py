@@ -42,7 +42,6 @@ from glyphlab.training.train import compose, resume, train_glyphs
 # need not be the best to contradict a wrong label.
 _FOLD_IMAGES = 120_000
 _FOLD_EPOCHS = (2, 40)
-_DONE = {Ending.FINISHED.value, Ending.EARLY.value, Ending.TIME_BUDGET.value}
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +190,7 @@ def _trained(recipe: Recipe, glyphs: GlyphSet, folder: Path, data_dir: Path | No
     run = _existing(folder)
     if run is None:
         run = train_glyphs(recipe, glyphs, data_dir=data_dir, runs_dir=folder, reporter=reporter)
-    elif not _is_done(run):
+    elif not run.is_done:
         run = resume(run, data_dir=data_dir, reporter=reporter)
     if run.status["status"] == Ending.INTERRUPTED.value:
         raise KeyboardInterrupt
@@ -202,12 +201,6 @@ def _existing(folder: Path) -> Run | None:
     # A process killed while making a run folder leaves a hidden draft behind.
     runs = [run for run in Run.all_in(folder) if not run.folder.name.startswith(".")]
     return runs[0] if runs else None
-
-
-def _is_done(run: Run) -> bool:
-    """Whether the last step is behind it, even when the process was killed before it could say so."""
-    status = run.status
-    return status["status"] in _DONE or status["step"] >= status.get("total_steps", np.inf)
 
 
 def _fold_folders(folder: Path) -> Iterator[Path]:

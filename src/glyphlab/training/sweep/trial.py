@@ -152,11 +152,9 @@ def _train(claim: Claim, bench: Bench) -> tuple[Run, bool]:
 
     run = existing_run(bench.runs_dir, ledger.name, number)
     if run is not None:
-        status = run.status
+        if run.is_done:  # but the worker died before it could say so
+            return run, run.status["status"] == PRUNED
         # One that failed fails again where its settings are the cause, and goes on where the disk was full.
-        begun = status["status"] in ("started", "running", "failed", Ending.INTERRUPTED.value)
-        if status["status"] == PRUNED or not begun or 0 < status.get("total_steps", 0) <= status["step"]:
-            return run, status["status"] == PRUNED  # over, but the worker died before it could say so
         # Its recipe is given, so that a folder of the same name from elsewhere is refused.
         same, place = bench.composed(claim.entry.trial.recipe), bench.images.data_dir
         return resume(run, recipe=same, data_dir=place, reporter=watcher, stop=stop), watcher.hopeless
