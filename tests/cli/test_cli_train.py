@@ -95,6 +95,9 @@ def test_resume_extends_and_refuses(cli: Callable[..., Any], picture_folder: Pat
     assert again.code == 2 and "already finished its 1 epochs; extend it with --epochs 2" in again.err
     other = cli("train", "--resume", folder, "--recipe", "mnist-net", "--epochs", 3)
     assert other.code == 2 and "begun with another recipe" in other.err
+    for setting, cure in [("training.epochs=2", "use --epochs 2"), ("engine.threads=1", "remove it")]:
+        ignored = cli("train", "--resume", folder, "--set", setting)
+        assert ignored.code == 2 and "has no effect with --resume" in ignored.err and cure in ignored.err
     more = cli("train", "--resume", folder, "--epochs", 2, "--json", "--no-evaluate")
     assert more.code == 0, more.err
     assert json.loads(more.out)["epochs"] == 2

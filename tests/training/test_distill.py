@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
@@ -13,8 +15,11 @@ from glyphlab.data.sources import load_dataset
 from glyphlab.errors import RecipeError, RunError
 from glyphlab.networks.classifier import evaluating, single_view, to_pixels
 from glyphlab.training.distill import Teachers, distillation_loss
-from glyphlab.training.engine import Engine
+from glyphlab.training.distributed import World
+from glyphlab.training.engine import Engine, Timing
 from glyphlab.training.history import EpochMetrics
+from glyphlab.training.images import Parts
+from glyphlab.training.outset import new_job, planned_steps
 from glyphlab.training.progress import Plan, Silent
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
@@ -60,7 +65,9 @@ def test_a_teacher_looks_at_an_image_once(glyphs: GlyphSet, tmp_path: Path) -> N
     teacher = train_glyphs(averaging, glyphs, runs_dir=tmp_path)
     classifier = teacher.classifier()
     taught = recipe(teachers=[str(teacher.folder)])
-    teachers = Teachers.of(taught, classifier.spec, Engine(**taught.engine.model_dump()))
+    teachers = Teachers.of(
+        taught, classifier.spec, Engine(**taught.engine.model_dump()), glyphs, Parts.carve(glyphs, taught)
+    )
     assert teachers is not None
     pixels = to_pixels(torch.from_numpy(glyphs.images))
     with evaluating(classifier):
@@ -92,7 +99,46 @@ def test_teachers_are_checked_before_a_run_folder_is_made(glyphs: GlyphSet, tmp_
     teacher = train_glyphs(recipe(), other, runs_dir=tmp_path)
     with pytest.raises(RecipeError, match=r"training\.teachers: .* name runs on the same data"):
         train_glyphs(recipe(teachers=[str(teacher.folder)]), glyphs, runs_dir=tmp_path / "runs")
+    unfinished = train_glyphs(recipe(), glyphs, runs_dir=tmp_path, stop=lambda: True)
+    with pytest.raises(RunError, match=r"training\.teachers: .* is not finished; finish it with: glyphlab train --re"):
+        train_glyphs(recipe(teachers=[str(unfinished.folder)]), glyphs, runs_dir=tmp_path / "runs")
     assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_a_teacher_must_not_know_the_images_that_judge_the_student(glyphs: GlyphSet, tmp_path: Path) -> None:
+    teacher = train_glyphs(recipe(seed=1), glyphs, runs_dir=tmp_path)
+    taught = recipe(teachers=[str(teacher.folder)], seed=2)
+    with pytest.raises(RecipeError, match=r"was trained on \d of the 6 images .* set data\.split_seed = 1, and"):
+        train_glyphs(taught, glyphs, runs_dir=tmp_path / "runs")
+    assert not list((tmp_path / "runs").glob("*"))
+    train_glyphs(taught.with_settings({"data.split_seed": 1}), glyphs, runs_dir=tmp_path / "runs")
+    more = taught.with_settings({"data.split_seed": 1, "data.validation": 0.2})
+    with pytest.raises(RecipeError, match=r"of the 12 images .* and data\.validation to at most 0\.1"):
+        train_glyphs(more, glyphs, runs_dir=tmp_path / "runs")
+
+
+def test_a_student_is_continued_with_the_teachers_it_had(
+    glyphs: GlyphSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glyphlab.training.train.load_images", lambda *args, **kwargs: glyphs)
+    teacher = train_glyphs(recipe(), glyphs, runs_dir=tmp_path)
+    student = train_glyphs(recipe(teachers=[str(teacher.folder)]), glyphs, runs_dir=tmp_path, stop=lambda: True)
+    resume(teacher, epochs=6)
+    with pytest.raises(RunError, match="a teacher has changed since the run began"):
+        resume(student)
+
+
+def test_a_time_budget_counts_the_teachers(glyphs: GlyphSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher = train_glyphs(recipe(), glyphs, runs_dir=tmp_path)
+    taught = recipe(1000, teachers=[str(teacher.folder)], time_budget_seconds=1.0)
+    engine = Engine(**taught.engine.model_dump())
+    parts, spec = Parts.carve(glyphs, taught), teacher.classifier().spec
+    teachers = Teachers.of(taught, spec, engine, glyphs, parts)
+    job = new_job(taught, engine, glyphs, parts, World.alone(), teachers)
+    timings = [Timing(engine, 1000.0, 0.0)]  # a step of 20 images in a fiftieth of a second
+    assert planned_steps(replace(job, teachers=None), timings) == pytest.approx(0.85 * 50, abs=1)
+    monkeypatch.setattr(Teachers, "probs", lambda self, pixels: sleep(0.18) or torch.zeros(20, 2))
+    assert planned_steps(job, timings) in (3, 4)
 
 
 def test_distillation_needs_teachers() -> None:
@@ -166,3 +212,33 @@ def test_stopped_at_a_teacher_the_same_call_goes_on_from_there(tmp_path: Path) -
     student = train(taught, "digits", runs_dir=tmp_path, reporter=listener)
     assert listener.titles == ["digits-fast-1", student.name]
     assert student.is_done and stopped.status["step"] == stopped.status["total_steps"]
+
+
+@pytest.mark.usefixtures("few_digits")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training.teachers": ["digits-flash-1", "my-own-run"]}, "no run 'my-own-run'"),
+        ({"transfer.way": "probe"}, r"which its \[transfer\] is for"),
+        ({"engine.device": "cuda"}, r"engine\.device is 'cuda', but this machine"),
+    ],
+)
+def test_the_students_mistakes_come_to_light_before_its_teachers_are_trained(
+    changes: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    if torch.cuda.is_available() and "engine.device" in changes:
+        pytest.skip("this machine has CUDA")
+    with pytest.raises((RecipeError, RunError), match=message):
+        train(recipe(teachers=["digits-flash-1"]), "digits", settings=changes, runs_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_a_teacher_is_looked_for_where_the_student_will_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of that name in the working folder comes first."""
+    monkeypatch.chdir(tmp_path)
+    here = train("flash", "digits", runs_dir=tmp_path)
+    listener = Listener()
+    student = train(recipe(teachers=[here.name]), "digits", runs_dir="runs", reporter=listener)
+    assert listener.titles == [student.name]
+    assert student.recipe.training.teachers == [str(here.folder.resolve())]

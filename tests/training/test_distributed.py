@@ -57,6 +57,7 @@ RECIPE: dict[str, Any] = {
 WORKER = """
 import json, sys
 from pathlib import Path
+import torch
 from glyphlab.data.sources import load_dataset
 from glyphlab.training import loop
 from glyphlab.training.distributed import World
@@ -84,7 +85,9 @@ for number, scene in enumerate(json.loads(Path(sys.argv[1]).read_text())):
         recipe = Recipe.load(scene["recipe"])
         run = train_glyphs(recipe, load_dataset(recipe.data.name, "train"), runs_dir=scene["runs"], **common)
     Path(sys.argv[1]).with_suffix(f".{number}").write_text(json.dumps([str(run.folder), recorder.means]))
+assert torch.distributed.is_initialized()
 world.leave()
+assert not torch.distributed.is_initialized()
 """
 
 

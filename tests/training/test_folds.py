@@ -7,7 +7,7 @@ import pytest
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError, RecipeError
-from glyphlab.training.images import Parts, stratified_folds
+from glyphlab.training.images import Parts, normalisation, stratified_folds
 from glyphlab.training.recipe import Recipe
 
 
@@ -72,3 +72,22 @@ def test_a_folds_recipe_comes_back_from_its_own_text() -> None:
     again = Recipe.from_toml(recipe.to_toml())
     assert again.resolved() == recipe.resolved()
     assert "validation" not in again.resolved()["data"]
+
+
+def test_the_split_has_a_seed_of_its_own(rng: np.random.Generator) -> None:
+    glyphs = GlyphSet(rng.integers(0, 256, (90, 8, 8), dtype=np.uint8), np.arange(90) % 3, ("a", "b", "c"))
+
+    def kept_back(**changes: int) -> list[int]:
+        settings = {f"{'training' if key == 'seed' else 'data'}.{key}": value for key, value in changes.items()}
+        return Parts.carve(glyphs, Recipe.load("fast").with_settings(settings)).validation.tolist()
+
+    assert kept_back(seed=2) != kept_back(seed=1) == kept_back(seed=2, split_seed=1)
+
+
+def test_mean_and_std_are_those_of_the_training_part() -> None:
+    images = np.zeros((40, 8, 8), dtype=np.uint8)
+    glyphs = GlyphSet(images, np.arange(40) % 2, ("a", "b"))
+    recipe = Recipe.load("fast")
+    parts = Parts.carve(glyphs, recipe)
+    images[parts.train, :4], images[parts.validation] = 51, 255
+    assert normalisation(glyphs, parts, recipe) == ((0.1,), (0.1,))

@@ -202,3 +202,8 @@ def test_text_with_quotes_and_backslashes_survives() -> None:
     recipe = Recipe.parse({"description": 'say "hi" \\ \n there', "data": {"name": "C:\\letters"}})
     assert Recipe.from_toml(recipe.to_toml()).description == recipe.description
     assert Recipe.from_toml(recipe.to_toml()).data.name == "C:\\letters"
+
+
+def test_any_text_comes_back_from_a_recipe() -> None:
+    odd = 'a "quoted" \\ path,\r\n\ttabs, \x07, \x7f and ü'
+    assert Recipe.from_toml(Recipe(description=odd).to_toml()).description == odd

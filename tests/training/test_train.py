@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,14 @@ import torch
 from safetensors.torch import load_file
 
 from glyphlab.errors import DataError, RecipeError, RunError
+from glyphlab.training.checkpoint import Best, TrainingState
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.progress import Silent, StepNews
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 from glyphlab.training.train import compose, resume, train
 
-# Everything that keeps state: dropout, batch norm, momentum, EMA, plateau, augmentation, an incomplete batch.
+# Everything that keeps state: dropout, batch norm, Adam's moments, EMA, plateau, augmentation, an incomplete batch.
 STATEFUL: dict[str, Any] = {
     "network": {"name": "mnist-3conv-bn", "widths": [4, 8], "hidden": 16},
     "augment": {"rotation_degrees": 10, "elastic": 0.02, "brightness": 0.1},
@@ -159,6 +162,22 @@ def test_extending_a_finished_run_equals_a_longer_run(straight: Run, picture_fol
     assert short.recipe.training.epochs == 4
 
 
+def test_an_extension_killed_at_once_can_be_continued(
+    straight: Run, picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = train(stateful(**{"training.epochs": 2}), picture_folder, runs_dir=tmp_path)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("glyphlab.training.train.fit", killed)
+        with pytest.raises(KeyboardInterrupt):
+            resume(short, epochs=4)
+    assert not short.is_done
+    assert essence(resume(short)) == essence(straight)
+
+
 _TRAIN = """
 import sys
 from glyphlab.training.recipe import Recipe
@@ -236,20 +255,43 @@ def test_without_validation_images_the_last_weights_count(picture_folder: Path, 
 
 def test_a_loss_gone_astray_stops_the_run_and_keeps_the_last_good_state(picture_folder: Path, tmp_path: Path) -> None:
     run = train(stateful(), picture_folder, runs_dir=tmp_path)
-    good = (run.folder / "checkpoint.safetensors").read_bytes()
+    good = essence(run)["tensors"]
     recipe_file = run.folder / "recipe.toml"
     recipe_file.write_text(recipe_file.read_text().replace("lr = 0.01", "lr = 1e30").replace("clip_norm = 1.0\n", ""))
     with pytest.raises(RunError, match=r"no longer finite at step \d+.*last good state is kept.*Lower training\.lr"):
         resume(run, epochs=8)
-    assert (run.folder / "checkpoint.safetensors").read_bytes() == good
-    assert run.status["status"] == "failed"
+    assert essence(run)["tensors"] == good
+    assert run.status["status"] == "failed" and not run.is_done
 
 
-@pytest.mark.parametrize("key", ["class_balance", "drop_last"])
-def test_balancing_by_loss_and_dropping_the_rest_train(key: str, picture_folder: Path, tmp_path: Path) -> None:
-    value: object = {"class_balance": "loss", "drop_last": True}[key]
-    run = train(stateful(**{f"training.{key}": value}), picture_folder, epochs=1, runs_dir=tmp_path)
-    assert run.history[0].images_seen == (100 if key == "drop_last" else 108)
+def test_a_loss_gone_astray_as_the_time_runs_out_leaves_no_weights(
+    picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter([False] * 4 + [True] * 100)
+    monkeypatch.setattr("glyphlab.training.loop._Halt.late", lambda _: next(looks))
+    recipe = stateful(**{"training.lr": 1e30, "training.clip_norm": None})
+    with pytest.raises(RunError, match=r"no longer finite at step 4 "):
+        train(recipe, picture_folder, runs_dir=tmp_path)
+    (run,) = Run.all_in(tmp_path)
+    assert run.status["status"] == "failed" and not list(run.folder.glob("weights-*"))
+
+
+def test_an_epoch_judged_again_and_found_worse_is_not_the_best(straight: Run) -> None:
+    """A time budget may end within an epoch; when the run goes on, the whole epoch is judged under the same number."""
+    row = straight.history[-1]
+    assert row.validation_accuracy is not None and row.validation_loss is not None
+    network = torch.nn.Linear(1, 1)
+    state = TrainingState(network, torch.optim.SGD(network.parameters()), 20, history=[row])  # type: ignore[arg-type]
+    assert not state.newest_counts
+    state.best = Best(row.epoch, row.validation_accuracy, row.validation_loss)
+    assert state.newest_counts
+    state.best = replace(state.best, validation_accuracy=row.validation_accuracy + 0.01)
+    assert not state.newest_counts
+
+
+def test_dropping_the_rest_of_an_epoch(picture_folder: Path, tmp_path: Path) -> None:
+    run = train(stateful(**{"training.drop_last": True}), picture_folder, epochs=1, runs_dir=tmp_path)
+    assert run.history[0].images_seen == 100
 
 
 def test_a_rest_of_one_image_is_left_out(picture_folder: Path, tmp_path: Path) -> None:
@@ -340,8 +382,6 @@ def test_a_device_that_is_not_there(picture_folder: Path, tmp_path: Path) -> Non
 
 
 def test_one_class_only(picture_folder: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(picture_folder / "train" / "a", tmp_path / "lonely" / "a")
     with pytest.raises(DataError, match="one class"):
         train(stateful(), tmp_path / "lonely", runs_dir=tmp_path / "runs")
@@ -351,6 +391,30 @@ def test_a_damaged_status_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(RunError, match=r"cannot read .*run\.json"):
         _ = Run(tmp_path).status
+
+
+def test_damaged_metrics_are_named(straight: Run, tmp_path: Path) -> None:
+    for damage in ('{"epoch": 1', '{"epoch": 1}', "3"):
+        (tmp_path / "metrics.jsonl").write_text(damage)
+        with pytest.raises(RunError, match=r"cannot read .*metrics\.jsonl"):
+            _ = Run(tmp_path).history
+
+
+def test_what_is_done_and_what_is_half_made(straight: Run, tmp_path: Path) -> None:
+    shutil.copytree(straight.folder, tmp_path / "run")
+    shutil.copytree(straight.folder, tmp_path / ".new-run")  # as a process leaves it that is killed while making one
+    (run,) = Run.all_in(tmp_path)
+    told = run.status
+    for status, step, done in [
+        ("finished", 20, True),
+        ("time budget used up", 12, True),
+        ("running", 20, True),  # killed before it could say so
+        ("running", 12, False),
+        ("interrupted", 12, False),
+        ("failed", 20, False),  # the disk was full, say, as the last weights were written
+    ]:
+        (run.folder / "run.json").write_text(json.dumps(told | {"status": status, "step": step}))
+        assert run.is_done is done, (status, step)
 
 
 def test_metrics_are_json_rows(straight: Run) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
 from glyphlab.cli.settings import parse_settings
-from glyphlab.errors import GlyphlabError
+from glyphlab.errors import GlyphlabError, RecipeError
 
 if TYPE_CHECKING:
     from glyphlab.evaluation.result import Evaluation
@@ -96,7 +96,10 @@ def train(
             same = None
             if recipe is not None or data is not None or changes:
                 recorded = Run.open(resume, runs_dir).recipe
-                same = training.compose(recipe or recorded, data or recorded.data.name, settings=changes)
+                _refuse_without_effect(changes)
+                same = training.compose(
+                    recipe or recorded, data or recorded.data.name, settings=changes, runs_dir=runs_dir
+                )
             run = training.resume(resume, epochs=epochs, recipe=same, **where)
         else:
             chosen = recipe or training.DEFAULT_RECIPE
@@ -111,6 +114,15 @@ def train(
         _print_outcome(run, evaluation)
     if interrupted:
         sys.exit(130)
+
+
+def _refuse_without_effect(changes: dict[str, Any]) -> None:
+    """Settings that a run which goes on takes from elsewhere."""
+    for key in changes:
+        if key == "training.epochs":
+            raise RecipeError(f"{key} has no effect with --resume; use --epochs {changes[key]}")
+        if key.startswith("engine."):
+            raise RecipeError(f"{key} has no effect with --resume, which keeps the run's engine; remove it")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -107,18 +106,13 @@ def evaluation_folder(run: Run, data_name: str | None = None, split: str = "test
     return run.folder / "-".join(word for word in words if word)
 
 
-def weights_sha256(run: Run) -> str:
-    """Digest of the weights that a run answers with."""
-    return hashlib.sha256(run.weights_path.read_bytes()).hexdigest()
-
-
 def temperature_of(run: Run) -> float | None:
     """The temperature in the run's model file; None where it has none, or one made of other weights."""
     try:
         info = Recognizer.load(run.folder / MODEL_NAME, threads=1).info
     except ModelError:  # none, or not of this version: an evaluation does without
         return None
-    return info.temperature if info.weights_sha256 == weights_sha256(run) else None
+    return info.temperature if info.weights_sha256 == run.weights_sha256() else None
 
 
 def write_evaluation(evaluation: Evaluation, glyphs: GlyphSet, folder: Path, temperature: float | None = None) -> None:

@@ -16,7 +16,7 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import names
 from glyphlab.errors import ModelError, RunError, did_you_mean
 from glyphlab.evaluation.calibration import Calibration, balancing_weights, calibrated, calibration_error
-from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, weights_sha256, write_evaluation
+from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, write_evaluation
 from glyphlab.evaluation.metrics import wilson_interval
 from glyphlab.evaluation.onnx_graph import build_model
 from glyphlab.evaluation.quantize import quantize, set_description, throughput
@@ -251,7 +251,7 @@ def _describe(
         network=spec.network,
         recipe=recipe.name,
         data={key: data[key] for key in kept},
-        weights_sha256=weights_sha256(run),
+        weights_sha256=run.weights_sha256(),
         licence=licence,
         glyphlab_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,13 @@ class TrainingState:
     def result(self) -> Classifier:
         """The network that is judged and kept: the averaged one where there is one."""
         return self.average or self.classifier
+
+    @property
+    def newest_counts(self) -> bool:
+        """Whether the newest epoch's network is the result so far. An epoch judged in its middle is judged again."""
+        newest = self.history[-1]
+        figures = (newest.epoch, newest.validation_accuracy, newest.validation_loss)
+        return self.best is not None and astuple(self.best) == figures
 
     def is_finite(self) -> bool:
         """Whether no weight of the network has become infinite or not a number."""

@@ -11,13 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RecipeError, RunError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
 from glyphlab.training.engine import Engine
+from glyphlab.training.images import Parts
 from glyphlab.training.recipe import Recipe, shipped_as
 from glyphlab.training.run import Run
 
@@ -32,16 +35,23 @@ class Teachers:
     forwards: tuple[Callable[[Tensor], Tensor], ...]
 
     @classmethod
-    def of(cls, recipe: Recipe, spec: ClassifierSpec, engine: Engine) -> Teachers | None:
+    def of(
+        cls, recipe: Recipe, spec: ClassifierSpec, engine: Engine, glyphs: GlyphSet, parts: Parts
+    ) -> Teachers | None:
         """The best weights of the runs that the recipe names, on the engine's device and in its precision.
 
-        spec: of the student. Raises `RunError` for what is no run, `RecipeError` where a teacher knows other classes
-        or images.
+        spec, glyphs, parts: of the student. Raises `RunError` for what is no finished run, `RecipeError` where a
+        teacher knows other classes or images, or has learned the student's validation images.
         """
         runs, batch_size = recipe.training.teachers, recipe.training.batch_size
         if runs is None:
             return None
-        return cls(tuple(engine.forward(_teacher(run, spec, engine), batch_size) for run in runs))
+        classifiers = []
+        for name in runs:
+            run = open_teacher(name)
+            _require_unseen(run, glyphs, parts)
+            classifiers.append(_teacher(run, spec, engine))
+        return cls(tuple(engine.forward(classifier, batch_size) for classifier in classifiers))
 
     @torch.no_grad()
     def probs(self, pixels: Tensor) -> Tensor:
@@ -60,16 +70,22 @@ def distillation_loss(logits: Tensor, probs: Tensor, weights: Tensor | None) -> 
 
 
 def open_teacher(name: str, runs_dir: str | Path = "runs", data: str = "") -> Run:
-    """A run to learn from, by its path or its name within `runs_dir`. Raises `RunError`.
+    """A finished run to learn from, by its path or its name within `runs_dir`. Raises `RunError`.
 
     data: the student's; with it the error tells how a teacher that a shipped recipe makes is trained.
     """
     try:
-        return Run.open(name, runs_dir)
+        run = Run.open(name, runs_dir)
     except RunError as error:
         maker = maker_of(name, data)
         how = f" (glyphlab train {data} --recipe {maker})" if maker else ""
         raise RunError(f"training.teachers: {error}. Train the teacher first{how}, or name another run") from error
+    if not run.is_done:
+        raise RunError(
+            f"training.teachers: {name} is not finished; finish it with: glyphlab train --resume {run.folder}, "
+            "or name another run"
+        )
+    return run
 
 
 def maker_of(name: str, data: str) -> str | None:
@@ -78,14 +94,34 @@ def maker_of(name: str, data: str) -> str | None:
     return named[1] if named and shipped_as(named[1], data) else None
 
 
-def _teacher(run: str, spec: ClassifierSpec, engine: Engine) -> Classifier:
-    classifier = open_teacher(run).classifier()
+def fingerprints(recipe: Recipe) -> dict[str, str]:
+    """The teachers' weights by the runs' paths, SHA-256: a student can only be continued with the teachers it had."""
+    return {name: open_teacher(name).weights_sha256() for name in recipe.training.teachers or []}
+
+
+def _teacher(run: Run, spec: ClassifierSpec, engine: Engine) -> Classifier:
+    classifier = run.classifier()
     if classifier.spec.class_names != spec.class_names or classifier.spec.image_shape != spec.image_shape:
         raise RecipeError(
-            f"training.teachers: {run} tells {len(classifier.spec.class_names)} classes apart on images of "
+            f"training.teachers: {run.folder} tells {len(classifier.spec.class_names)} classes apart on images of "
             f"{classifier.spec.image_shape}; expected the student's own {len(spec.class_names)} classes and "
             f"{spec.image_shape}: name runs on the same data"
         )
     classifier.spec = replace(classifier.spec, shift_averaging=False)  # every image comes shifted differently anyway
     engine.place(classifier.requires_grad_(False))
     return classifier.eval()
+
+
+def _require_unseen(run: Run, glyphs: GlyphSet, parts: Parts) -> None:
+    """Refuse a teacher that was trained on images which are to judge the student, through whom it would know them."""
+    if run.environment["data"]["sha256"] != glyphs.digest():
+        return
+    theirs = run.recipe
+    seen = len(np.intersect1d(Parts.carve(glyphs, theirs).train, parts.validation, assume_unique=True))
+    if seen:
+        seed = theirs.training.seed if theirs.data.split_seed is None else theirs.data.split_seed
+        raise RecipeError(
+            f"training.teachers: {run.folder} was trained on {seen:,} of the {len(parts.validation):,} images that are "
+            f"validation's here; expected none: set data.split_seed = {seed}, and data.validation to at most "
+            f"{theirs.data.validation:g}"
+        )

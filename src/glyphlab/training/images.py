@@ -50,8 +50,8 @@ class Parts:
     @classmethod
     def carve(cls, glyphs: GlyphSet, recipe: Recipe) -> Parts:
         """Stratified by class; the same for the same seed. Raises `DataError` for more folds than images."""
-        seed = derived_seed(recipe.training.seed, Purpose.SPLIT)
         settings = recipe.data
+        seed = derived_seed(recipe.training.seed if settings.split_seed is None else settings.split_seed, Purpose.SPLIT)
         if settings.folds is None:
             return cls(*stratified_split(glyphs.targets, settings.validation, seed))
         if len(glyphs) < settings.folds:

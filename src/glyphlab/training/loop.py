@@ -209,6 +209,7 @@ def fit(
             keeper.save_last(state)
             return Ending.INTERRUPTED
         if state.step > epoch_first_step:
+            _require_finite(state, job, keeper)
             steps_per_second = (state.step - epoch_first_step) / (time.monotonic() - epoch_began)
             _end_epoch(job, state, epoch, lr, steps_per_second * job.batch_size)
             state.time_seconds = spent_before + time.monotonic() - began

@@ -40,7 +40,7 @@ class Memory:
 
     def save_epoch(self, state: TrainingState) -> None:
         """Keep the network of the epoch that counts so far."""
-        if state.best is not None and state.best.epoch == state.history[-1].epoch:
+        if state.newest_counts:
             self.best = copy.deepcopy(state.result).eval()
 
     def save_last(self, state: TrainingState) -> None:

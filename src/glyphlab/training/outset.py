@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 
 import torch
 
@@ -80,8 +81,21 @@ def planned_steps(job: Job, timings: list[Timing]) -> int:
     rate = next((timing.images_per_second for timing in timings if timing.engine == job.engine), None)
     if budget is None or rate is None:
         return steps
-    # What was timed is one process's part of a step.
-    return min(steps, max(1, int(budget * (1 - _BUDGET_RESERVE) * rate * job.world.size / job.batch_size)))
+    # What was timed is one process's part of a step, without teachers.
+    seconds = job.batch_size / (rate * job.world.size) + _seconds_of_teachers(job)
+    return min(steps, max(1, int(budget * (1 - _BUDGET_RESERVE) / seconds)))
+
+
+def _seconds_of_teachers(job: Job) -> float:
+    """How long they need for a batch; its first time, which prepares much, does not count."""
+    if job.teachers is None:
+        return 0.0
+    pixels, _ = job.batch(0, job.epoch_order(0))
+    began = 0.0
+    for _ in range(2):
+        began = time.perf_counter()
+        job.teachers.probs(pixels).cpu()
+    return time.perf_counter() - began
 
 
 def new_state(job: Job, classifier: Classifier, total_steps: int) -> TrainingState:

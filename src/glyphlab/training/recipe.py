@@ -15,6 +15,7 @@ A recipe is checked whole: every mistake is reported at once, and a setting that
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import resources
@@ -46,6 +47,7 @@ class DataSettings(Section):
         None, ge=2, le=100, description="instead of a share: validation is one of so many equal parts, see fold"
     )
     fold: int | None = Field(None, ge=1, description="which of the folds, counted from 1, is kept for validation")
+    split_seed: int | None = Field(None, ge=0, description="which images are validation's; default: training.seed")
     mean: float | None = Field(None, ge=0, le=1, description="subtracted from pixels in 0..1; default: the data's own")
     std: float | None = Field(None, gt=0, description="pixels are divided by it; default: the data's own")
     size: int | None = Field(None, ge=8, le=512, description="pictures are fitted into size x size pixels")
@@ -461,5 +463,5 @@ def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     assert isinstance(value, str), value
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    # The characters that a string of JSON escapes are those that one of TOML must escape, but for U+007F.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

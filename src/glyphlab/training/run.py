@@ -15,6 +15,7 @@ runs/mnist-fast-1/
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -35,7 +36,7 @@ from glyphlab.training.history import EpochMetrics, draw_curves, write_metrics
 from glyphlab.training.recipe import Recipe
 
 _CURVES_EVERY_SECONDS = 30.0
-_UNDONE = ("started", "running", "interrupted", "failed")
+_UNDONE = ("started", "interrupted", "failed")
 
 
 class Run:
@@ -48,6 +49,16 @@ class Run:
     @classmethod
     def open(cls, path: str | Path, runs_dir: str | Path = "runs") -> Run:
         """Open a run by its path, or by its name within `runs_dir`. Raises `RunError`."""
+        run = cls.find(path, runs_dir)
+        if run is not None:
+            return run
+        known = [run.name for run in cls.all_in(runs_dir)]
+        near = did_you_mean(Path(path).name, known) if known else f"there are no runs in {runs_dir}"
+        raise RunError(f"no run '{path}'; {near}")
+
+    @classmethod
+    def find(cls, path: str | Path, runs_dir: str | Path = "runs") -> Run | None:
+        """As `open`, but None where there is nothing of that name. Raises `RunError` for a folder that is no run."""
         places = (Path(path), Path(runs_dir) / path)
         for folder in places:
             if (folder / "recipe.toml").is_file() and (folder / "run.json").is_file():
@@ -55,14 +66,12 @@ class Run:
         for folder in places:
             if folder.is_dir():
                 raise RunError(f"{folder} is not a run folder: it has no recipe.toml and run.json")
-        known = [run.name for run in cls.all_in(runs_dir)]
-        near = did_you_mean(Path(path).name, known) if known else f"there are no runs in {runs_dir}"
-        raise RunError(f"no run '{path}'; {near}")
+        return None
 
     @classmethod
     def all_in(cls, runs_dir: str | Path) -> list[Run]:
-        """The runs of a folder, oldest first."""
-        found = [path.parent for path in Path(runs_dir).glob("*/run.json")]
+        """The runs of a folder, oldest first; what a process left that was killed while making one is none."""
+        found = [path.parent for path in Path(runs_dir).glob("*/run.json") if not path.parent.name.startswith(".")]
         return [cls(folder) for folder in sorted(found, key=lambda folder: (folder / "run.json").stat().st_mtime)]
 
     @classmethod
@@ -127,7 +136,9 @@ class Run:
     def is_done(self) -> bool:
         """Whether there is nothing left to train, even when the process was killed before it could say so."""
         status = self.status
-        return status["status"] not in _UNDONE or 0 < status.get("total_steps", 0) <= status["step"]
+        if status["status"] == "running":
+            return bool(status["step"] >= status["total_steps"])
+        return status["status"] not in _UNDONE
 
     @property
     def history(self) -> list[EpochMetrics]:
@@ -135,7 +146,10 @@ class Run:
         path = self.folder / "metrics.jsonl"
         if not path.exists():
             return []
-        return [EpochMetrics(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        try:
+            return [EpochMetrics(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"cannot read {path}: {error}") from error
 
     @property
     def checkpoint_path(self) -> Path:
@@ -147,6 +161,10 @@ class Run:
         """The weights of the epoch that counts, or the last where there are no validation images."""
         best = self.folder / "weights-best.safetensors"
         return best if best.exists() else self.folder / "weights-last.safetensors"
+
+    def weights_sha256(self) -> str:
+        """The hash of the weights that count, hexadecimal."""
+        return hashlib.sha256(self.weights_path.read_bytes()).hexdigest()
 
     def classifier(self) -> Classifier:
         """The trained network, ready to answer. Raises `RunError` before the first epoch's end."""
@@ -184,7 +202,7 @@ class Run:
     def save_epoch(self, state: TrainingState) -> None:
         """Write what an epoch's end changes."""
         write_metrics(state.history, self.folder)
-        if state.best is not None and state.best.epoch == state.history[-1].epoch:
+        if state.newest_counts:
             save_weights(state.result, self.folder / "weights-best.safetensors")
         self.save_last(state)
         # Drawing takes a third of a second: too much after every epoch of a quick run.

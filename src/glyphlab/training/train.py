@@ -15,7 +15,7 @@ from glyphlab.networks.classifier import Classifier
 from glyphlab.process import peak_memory_mb, stops_go_to
 from glyphlab.training.checkpoint import TrainingState, load_checkpoint
 from glyphlab.training.crew import HostImages, begin, join
-from glyphlab.training.distill import Teachers, maker_of, open_teacher
+from glyphlab.training.distill import Teachers, fingerprints, maker_of, open_teacher
 from glyphlab.training.distributed import LostTouchError, World
 from glyphlab.training.engine import Engine, Timing, as_recorded, for_machine, for_process, settle
 from glyphlab.training.environment import describe_environment
@@ -53,14 +53,17 @@ def train(
     read. world: several processes that share the work; this one is the first of them, the others call `assist`. Raises
     `RecipeError`, `DataError`, `RunError`. Ctrl-C stops after the present step and keeps everything.
 
-    Teachers that shipped recipes make are trained first where they are not there yet; stopped at one, its run is
-    returned, and the same call goes on from there. Several processes need them to be there.
+    Teachers that shipped recipes make are trained first where they are not there yet, with the same engine settings;
+    stopped at one, its run is returned, and the same call goes on from there. Several processes need them to be there.
     """
     reporter, world = reporter or Silent(), world or World.alone()
     chosen = _changed(recipe, data, epochs, settings)
     glyphs = _load(chosen, data_dir, reporter)
-    if world.is_alone:
-        stopped_at = _teach_teachers(chosen, data_dir, runs_dir, reporter)
+    untaught = _untaught(chosen, runs_dir) if world.is_alone else {}
+    if untaught:
+        _Outset.of(chosen, glyphs, world)  # a mistake in it shall not come to light after hours
+        engine = {key: value for key, value in (settings or {}).items() if key.startswith("engine.")}
+        stopped_at = _teach_teachers(chosen, untaught, engine, data_dir, runs_dir, reporter)
         if stopped_at is not None:
             return stopped_at
     chosen = _with_teachers(chosen, runs_dir)
@@ -95,6 +98,8 @@ def train_glyphs(
         "parameters": start.classifier.parameter_count(),
         "engine_timings": [timing.to_dict() for timing in start.timings],
     }
+    if recipe.training.teachers is not None:
+        facts["teachers"] = fingerprints(recipe)
     job, state = start.begin(glyphs)
     begin(world, start.recipe, images, state, data_dir)
     run = Run.create(Path(runs_dir), glyphs.name, start.recipe, facts)
@@ -154,6 +159,8 @@ def resume(
         glyphs = images.glyphs
         if glyphs.digest() != facts["data"]["sha256"]:
             raise RunError(f"{run.folder}: the data '{recorded.data.name}' has changed since the run began; train anew")
+        if facts.get("teachers", {}) != fingerprints(recorded):
+            raise RunError(f"{run.folder}: a teacher has changed since the run began; train anew")
         job, state = _as_recorded(recorded, glyphs, world)
         if run.checkpoint_path.exists():
             planned = state.total_steps
@@ -167,7 +174,9 @@ def resume(
             )
         begin(world, recorded, images, state, run.data_dir(data_dir))
         if epochs is not None:
+            run.save_checkpoint(state)  # with the new end; the recipe alone would say more than can be continued
             run.set_recipe(recorded)
+            run.set_status("running", state)
         reporter.note(f"continuing {run.folder} at step {state.step:,} of {state.total_steps:,}")
         _sitting(job, state, run, reporter, stop)
     return run
@@ -230,23 +239,40 @@ def _with_teachers(recipe: Recipe, runs_dir: str | Path) -> Recipe:
     return recipe.with_settings({"training.teachers": [str(teacher.folder.resolve()) for teacher in teachers]})
 
 
-def _teach_teachers(recipe: Recipe, data_dir: Path | None, runs_dir: str | Path, reporter: Reporter) -> Run | None:
-    """Train the teachers that shipped recipes make, or finish them; the run at which that was interrupted, if it was.
+def _untaught(recipe: Recipe, runs_dir: str | Path) -> dict[str, Run | None]:
+    """The teachers that shipped recipes make and that are not finished, by name, with their runs where begun.
 
-    Teachers that no recipe makes are the user's own runs, and taken as they are.
+    Teachers that no recipe makes are the user's own: `RunError` where such a run is missing or not finished.
     """
+    untaught = {}
+    for name in recipe.training.teachers or []:
+        run = Run.find(name, runs_dir)
+        if maker_of(name, recipe.data.name) is None:
+            open_teacher(name, runs_dir)
+        elif run is None or not run.is_done:
+            untaught[name] = run
+    return untaught
+
+
+def _teach_teachers(
+    recipe: Recipe,
+    untaught: Mapping[str, Run | None],
+    engine: Mapping[str, Any],
+    data_dir: Path | None,
+    runs_dir: str | Path,
+    reporter: Reporter,
+) -> Run | None:
+    """Train these teachers, or finish them; the run at which that was interrupted, if it was."""
     teachers, data = recipe.training.teachers or [], recipe.data.name
-    for number, name in enumerate(teachers, start=1):
-        maker, folder = maker_of(name, data), Path(runs_dir) / name
-        begun = folder.is_dir()
-        if maker is None or (begun and Run.open(folder).is_done):
-            continue
-        reporter.note(f"teacher {number} of {len(teachers)}: {name}")
+    for name, run in untaught.items():
+        reporter.note(f"teacher {teachers.index(name) + 1} of {len(teachers)}: {name}")
         common: dict[str, Any] = {"data_dir": data_dir, "runs_dir": runs_dir, "reporter": reporter}
-        run = resume(folder, **common) if begun else train(maker, data, **common)
-        if run.status["status"] == Ending.INTERRUPTED.value:
+        maker = maker_of(name, data)
+        assert maker is not None, name
+        taught = train(maker, data, settings=engine, **common) if run is None else resume(run, **common)
+        if taught.status["status"] == Ending.INTERRUPTED.value:
             reporter.note(f"the command that asked for '{recipe.name}' goes on from here as well")
-            return run
+            return taught
     return None
 
 
@@ -313,18 +339,33 @@ class _Start:
         return job, new_state(job, self.classifier, planned_steps(job, self.timings))
 
 
+@dataclass(frozen=True, eq=False)
+class _Outset:
+    """What follows from recipe and images before anything is timed. recipe: with its epochs counted."""
+
+    recipe: Recipe
+    parts: Parts
+    classifier: Classifier
+
+    @classmethod
+    def of(cls, recipe: Recipe, glyphs: GlyphSet, world: World) -> _Outset:
+        """Raises `RecipeError`, `DataError` for whatever is wrong with the recipe on these images and this machine."""
+        if recipe.transfer is not None and not begins_with_weights(recipe):
+            raise RecipeError(
+                f"recipe '{recipe.name}' teaches a network that is trained already, which its [transfer] is for; use "
+                "it with: glyphlab transfer MODEL|RUN DATA --recipe, or remove that section"
+            )
+        parts = Parts.carve(glyphs, recipe)
+        counted = recipe.with_settings({"training.epochs": epochs_of(recipe, len(parts.train))})
+        classifier = new_classifier(counted, glyphs, parts)
+        return cls(counted.model_copy(update={"engine": for_machine(counted.engine, world)}), parts, classifier)
+
+
 def _prepare(recipe: Recipe, glyphs: GlyphSet, reporter: Reporter, world: World) -> _Start:
-    if recipe.transfer is not None and not begins_with_weights(recipe):
-        raise RecipeError(
-            f"recipe '{recipe.name}' teaches a network that is trained already, which its [transfer] is for; use it "
-            "with: glyphlab transfer MODEL|RUN DATA --recipe, or remove that section"
-        )
-    parts = Parts.carve(glyphs, recipe)
-    counted = recipe.with_settings({"training.epochs": epochs_of(recipe, len(parts.train))})
-    classifier = new_classifier(counted, glyphs, parts)
-    counted = counted.model_copy(update={"engine": for_machine(counted.engine, world)})
+    outset = _Outset.of(recipe, glyphs, world)
+    counted, parts, classifier = outset.recipe, outset.parts, outset.classifier
     engine, timings = _settle(counted, glyphs, parts, classifier, reporter, world)
-    teachers = Teachers.of(counted, classifier.spec, engine)
+    teachers = Teachers.of(counted, classifier.spec, engine, glyphs, parts)
     settled = counted.model_copy(update={"engine": as_recorded(engine, counted.engine, world)})
     return _Start(settled, parts, classifier, engine, timings, teachers, world)
 
@@ -335,7 +376,7 @@ def _as_recorded(recipe: Recipe, glyphs: GlyphSet, world: World) -> tuple[Job, T
     engine = Engine(**for_process(recipe.engine, world).model_dump())
     engine.activate()
     classifier = new_classifier(recipe, glyphs, parts)
-    job = new_job(recipe, engine, glyphs, parts, world, Teachers.of(recipe, classifier.spec, engine))
+    job = new_job(recipe, engine, glyphs, parts, world, Teachers.of(recipe, classifier.spec, engine, glyphs, parts))
     return job, new_state(job, classifier, epochs_of(recipe, 0) * job.steps_per_epoch)
 
 

@@ -189,6 +189,8 @@ def test_nothing_is_chosen_by_the_images_that_are_to_be_judged() -> None:
     assert recipe.training.schedule == "cosine" and recipe.training.early_stopping_epochs is None
     assert (recipe.data.folds, recipe.data.fold) == (5, 2)
     assert recipe.training.lr == watching.training.lr
+    taught = fold_recipe(Recipe.load("mnist-record"), 5, 2)
+    assert taught.training.teachers is taught.training.distillation is None
 
 
 @pytest.fixture(scope="module")

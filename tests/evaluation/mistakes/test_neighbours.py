@@ -75,7 +75,7 @@ def test_features_are_made_once_and_again_for_other_weights(
     first, news = ask()
     assert news == [120] and path.exists()
     assert ask() == (first, [])  # from the file
-    monkeypatch.setattr(neighbours, "weights_sha256", lambda _: "others")
+    monkeypatch.setattr(Run, "weights_sha256", lambda _: "others")
     assert ask() == (first, [120])
     path.write_bytes(path.read_bytes()[:100])  # cut short: made again
     assert ask() == (first, [120])

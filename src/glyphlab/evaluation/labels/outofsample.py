@@ -144,6 +144,8 @@ def fold_recipe(recipe: Recipe, folds: int, fold: int) -> Recipe:
         "data.folds": folds,
         "data.fold": fold,
         "training.early_stopping_epochs": None,
+        "training.teachers": None,  # who know the part kept back
+        "training.distillation": None,
     }
     if recipe.training.schedule == "plateau":
         changes |= {
@@ -198,9 +200,7 @@ def _trained(recipe: Recipe, glyphs: GlyphSet, folder: Path, data_dir: Path | No
 
 
 def _existing(folder: Path) -> Run | None:
-    # A process killed while making a run folder leaves a hidden draft behind.
-    runs = [run for run in Run.all_in(folder) if not run.folder.name.startswith(".")]
-    return runs[0] if runs else None
+    return next(iter(Run.all_in(folder)), None)
 
 
 def _fold_folders(folder: Path) -> Iterator[Path]:

@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.evaluation.evaluate import match_classes, weights_sha256
+from glyphlab.evaluation.evaluate import match_classes
 from glyphlab.evaluation.metrics import Integers
 from glyphlab.files import whole_file
 from glyphlab.networks.classifier import Classifier
@@ -112,7 +112,7 @@ def training_features(run: Run, classifier: Classifier, train: GlyphSet, on_prog
     They lie in RUN/features/train.npz with the digests of the weights and of the data they were made of.
     """
     path = run.folder / "features" / "train.npz"
-    weights, data, bf16 = weights_sha256(run), train.digest(), run.recipe.engine.precision == "bf16"
+    weights, data, bf16 = run.weights_sha256(), train.digest(), run.recipe.engine.precision == "bf16"
     stored = _load(path, weights, data)
     if stored is None:
         # Half precision halves the file; what is used is always what was stored, so that both ways agree.
