@@ -1,7 +1,7 @@
 """All benchmarks of RESULTS.md, one after the other.
 
     make bench                                             the short ones, some minutes
-    make bench-full                                        every one as it should be measured, about two hours
+    make bench-full                                        every one as it should be measured, some three hours
     python benchmarks/all.py --full --data-dir DATA
 
 --full keeps in --work which scripts are finished, and of the longest one each training; stopped, it goes on there. When

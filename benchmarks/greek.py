@@ -1,6 +1,6 @@
 """How well a trained network learns Greek: from photos, from drawings, and beside the digits it knows.
 
-    python benchmarks/greek.py --data-dir DATA --base characters --results greek.jsonl
+    python benchmarks/greek.py --data-dir DATA --base characters --mnist-net runs/mnist-net-1 --results greek.jsonl
 
 Each measurement is a line in the results file; those that are there already are not made again. At the end, or with
 --table at once, a table of what was asked for is printed. Test pictures choose nothing: the way is chosen by

@@ -37,10 +37,9 @@ _ASKED = "emnist-balanced"
 
 
 def write_images(folder: str, count: int, data_dir: str | None) -> str:
-    """Repeat the training images up to `count`, in a folder for --data-dir; the name of what was repeated."""
-    glyphs = samples.glyphs(_ASKED, "train", data_dir)
-    samples.write_as_byclass(glyphs, "train", count, Path(folder))
-    return glyphs.name
+    """Repeat the training images up to `count`, in a folder for --data-dir; what was repeated, in words."""
+    samples.write_as_byclass(samples.glyphs(_ASKED, "train", data_dir), "train", count, Path(folder))
+    return samples.at_hand(_ASKED, data_dir)["words"]
 
 
 def settle(folder: str, recipe: str) -> str:
@@ -81,16 +80,16 @@ def train(size: int, folder: Path, recipe: Path, fewest: int) -> Trained:
 
 
 def measure(chosen: Any, folder: Path) -> tuple[dict[int, list[Trained]], str, str]:
-    """All trainings by their sizes, a round after the other; the name of what was repeated; the engine in words."""
+    """All trainings by their sizes, a round after the other; what was repeated, and the engine, in words."""
     for size in chosen.sizes:
         place = folder / str(size)
-        name = children.part(__file__, "images", folder=place, count=size, data_dir=chosen.data_dir).value
+        words = children.part(__file__, "images", folder=place, count=size, data_dir=chosen.data_dir).value
     smallest = folder / str(chosen.sizes[0])
     engine = children.part(__file__, "settle", folder=smallest, recipe=chosen.recipe).value
     recipe = smallest / "recipe.toml"
     variants = {f"{size:,} images": partial(train, size, folder, recipe, chosen.fewest) for size in chosen.sizes}
     found = take_turns(variants, chosen.rounds)
-    return dict(zip(chosen.sizes, found.values(), strict=True)), name, engine
+    return dict(zip(chosen.sizes, found.values(), strict=True)), words, engine
 
 
 def growth_table(trainings: dict[int, list[Trained]]) -> str:
@@ -140,10 +139,9 @@ def main() -> None:
     if len(chosen.sizes) < 2 or chosen.sizes != sorted(set(chosen.sizes)):
         parser.error("--sizes: expected two or more numbers, ascending")
     with tempfile.TemporaryDirectory() as folder:
-        trainings, name, engine = measure(chosen, Path(folder))
+        trainings, words, engine = measure(chosen, Path(folder))
     repeated = f"{counted(chosen.rounds, 'round')}. Recipe `{chosen.recipe}` on {engine}; an image is 784 bytes."
-    data = f"{samples.described(_ASKED, name)}, repeated"
-    parts = [provenance(data, repeated), growth_table(trainings), verdict(trainings)]
+    parts = [provenance(f"{words}, repeated", repeated), growth_table(trainings), verdict(trainings)]
     write_section("growth", "\n\n".join(parts), chosen.out)
 
 

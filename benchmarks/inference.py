@@ -117,23 +117,25 @@ def model_table(model: str, chosen: Any, paths: Sequence[Path]) -> str:
 
 def main() -> None:
     """Measure and write the section."""
-    children.serve({"measure": measure, "data": samples.name_at_hand})
+    children.serve({"measure": measure, "data": samples.at_hand})
     parser = options(__doc__, rounds=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each row in each round")
     parser.add_argument("--model", choices=DATA, nargs="+", default=list(DATA), help="shipped models")
-    parser.add_argument("--pictures", type=int, default=62, help="how many, spread over all")
+    parser.add_argument("--pictures", type=int, default=62, help="how many")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         pictures = samples.pictures(chosen.data_dir, chosen.pictures, Path(folder))
         tables = [model_table(model, chosen, pictures.paths) for model in chosen.model]
-    data = [samples.described(DATA[model], _at_hand(model, chosen.data_dir)) for model in chosen.model]
+    data = [
+        children.part(__file__, "data", name=DATA[model], data_dir=chosen.data_dir).value["words"]
+        for model in chosen.model
+    ]
     data.append(pictures.words)
-    repeated = f"{counted(chosen.rounds, 'round')} of {chosen.seconds:g} s for each row."
+    repeated = (
+        f"{counted(chosen.rounds, 'round')} of {chosen.seconds:g} s for each row. A picture file is prepared, too: by "
+        "Glyphlab as photographs need it, for torch by OpenCV's threshold, box and scale alone."
+    )
     write_section("inference", "\n\n".join([provenance(", ".join(data), repeated), *tables]), chosen.out)
-
-
-def _at_hand(model: str, data_dir: Path | None) -> str:
-    return str(children.part(__file__, "data", name=DATA[model], data_dir=data_dir).value)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,17 +53,23 @@ def take_turns(variants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str
 class Journal:
     """Figures on disk, a line each, so that a stopped benchmark goes on where it was.
 
-    What was measured goes by its key: JSON values that say all that matters for the figure.
+    What was measured goes by its key: JSON values that say all that matters for the figure. dates: on which those were
+    taken that have been asked for.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.dates: set[str] = set()
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         self._rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
 
     def find(self, key: Mapping[str, Any]) -> Any:
         """The value measured for a key; None where there is none yet."""
-        return next((row["value"] for row in self._rows if row["key"] == key), None)
+        row = next((row for row in self._rows if row["key"] == key), None)
+        if row is None:
+            return None
+        self.dates.add(row["taken"])
+        return row["value"]
 
     def once(self, key: Mapping[str, Any], measure: Callable[[], Any]) -> Any:
         """The value for a key, measured now unless it is there already."""
@@ -71,6 +78,7 @@ class Journal:
             return found
         print(", ".join(f"{name} {value}" for name, value in key.items()), file=sys.stderr, flush=True)
         value = measure()
-        self._rows.append({"key": dict(key), "value": value})
+        self._rows.append({"key": dict(key), "value": value, "taken": date.today().isoformat()})
+        self.dates.add(self._rows[-1]["taken"])
         write_text(self._path, "".join(json.dumps(row) + "\n" for row in self._rows))
         return value

@@ -17,7 +17,7 @@ from PIL import Image, ImageEnhance
 from pipelines import PIPELINES, Pipeline
 from report_networks import advancednet, balanced_arch2
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.networks import registry
@@ -100,8 +100,8 @@ def our_network(classes: int) -> nn.Module:
     return registry.create(ours.name, (1, 28, 28), classes, **ours.options)
 
 
-NETWORKS = {"A": advancednet, "C": balanced_arch2, "Pillow": our_network}
-VARIED = {"A": vary_as_report_a, "C": None, "Pillow": vary_with_pillow}
+NETWORKS = {"A": advancednet, "C": balanced_arch2, "C in memory": balanced_arch2, "Pillow": our_network}
+VARIED = {"A": vary_as_report_a, "C": None, "C in memory": None, "Pillow": vary_with_pillow}
 
 
 class Peer:
@@ -113,9 +113,12 @@ class Peer:
         self.name, self.pipeline = name, PIPELINES[name]
         self.network = NETWORKS[name](len(glyphs.class_names) + int(self.pipeline.one_based))
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.pipeline.lr)
-        images = PerImage(glyphs, self.pipeline, VARIED[name])
-        order = torch.randperm(len(images)).tolist()
-        kept = round(self.pipeline.validation * len(images))
+        images: Dataset[Example] = PerImage(glyphs, self.pipeline, VARIED[name])
+        if self.pipeline.in_memory:
+            pixels, targets = zip(*(images[index] for index in range(len(glyphs))), strict=True)
+            images = TensorDataset(torch.stack(pixels), torch.tensor(targets))
+        order = torch.randperm(len(glyphs)).tolist()
+        kept = round(self.pipeline.validation * len(glyphs))
         self.train, self.validation = Subset(images, order[kept:]), Subset(images, order[:kept])
 
     def loader(self, images: Dataset[Example], *, shuffle: bool = False, workers: int = 0) -> DataLoader[Example]:

@@ -20,8 +20,9 @@ from glyphlab.files import write_text
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Benchmarks
 
-Each figure beside its peer's, taken in the same run, variants in turn: the median of the rounds, with the lowest and
-the highest. Ratios are taken round by round. `make bench` takes the short ones, `make bench-full` all of them.
+Each figure beside its peer's, taken in the same run. Where a section does not say otherwise, variants take turns, a
+figure is the median of the rounds with the lowest and the highest, and ratios are taken round by round. `make bench`
+takes the short ones, `make bench-full` all of them.
 """
 # In the order in which they stand in the file.
 TITLES = {
@@ -58,16 +59,21 @@ def sections_of(text: str) -> dict[str, str]:
     return {title.strip(): body.strip() for title, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
-def provenance(data: str, repeated: str) -> str:
-    """How the figures came about: command, date, data, machine, versions, and how often they were taken."""
+def provenance(data: str, repeated: str, dates: Iterable[str] = ()) -> str:
+    """How the figures came about: command, date, data, machine, versions, and how often they were taken.
+
+    dates: of figures that may be older than today, as ISO has them.
+    """
     # Imported last, since it loads torch: a benchmark's own process stays small while it measures others.
     import torch
 
     from glyphlab.training.environment import describe_environment
 
     machine = describe_environment("cpu", torch.get_num_threads())
+    taken = sorted({*dates} or {date.today().isoformat()})
+    when = " to ".join(dict.fromkeys((taken[0], taken[-1])))
     return (
-        f"`{_command()}`, {date.today()}, on {data}; {machine['processor']}, {machine['cores']} cores, "
+        f"`{_command()}`, {when}, on {data}; {machine['processor']}, {machine['cores']} cores, "
         f"{platform.system()}, Python {machine['python']}, torch {machine['torch']}, Glyphlab {machine['glyphlab']}. "
         f"{repeated}"
     )

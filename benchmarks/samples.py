@@ -33,14 +33,11 @@ def glyphs(name: str, split: Literal["train", "test"], data_dir: str | Path | No
         return glyphlab.load_dataset("digits", split)
 
 
-def name_at_hand(name: str, data_dir: str | Path | None) -> str:
-    """The data set's name, or "digits"."""
-    return glyphs(name, "test", data_dir).name
-
-
-def described(name: str, found: str) -> str:
-    """The data for a section: what was asked for, or what stood in for it."""
-    return name if found == name else STAND_IN.format(name)
+def at_hand(name: str, data_dir: str | Path | None) -> dict[str, str]:
+    """What `glyphs` finds: its "name", the data set's or "digits", and "words" for a section, with what it is not."""
+    found = glyphs(name, "test", data_dir)
+    remark = f" ({found.remark})" if found.remark else ""
+    return {"name": found.name, "words": f"{name}{remark}" if found.name == name else STAND_IN.format(name)}
 
 
 def write_as_byclass(glyphs: GlyphSet, split: Literal["train", "test"], count: int, data_dir: Path) -> None:
@@ -70,19 +67,22 @@ class Pictures:
     words: str
 
 
-def pictures(data_dir: Path | None, count: int, folder: Path) -> Pictures:
-    """Up to `count` pictures spread over drawn-characters, else digits drawn into `folder`, all of 1200x900."""
+def pictures(data_dir: Path | None, count: int | None, folder: Path) -> Pictures:
+    """Up to `count` pictures of drawn-characters, else digits drawn into `folder`, all of 1200x900.
+
+    Those of the even-numbered writers, since the preparation was tuned on the others'; drawn by lot, always the same.
+    """
     import cv2
     from robustness import list_drawn
 
-    found = list_drawn(data_dir / "drawn-characters", ("digit", "upper", "lower"), "all") if data_dir else []
+    found = list_drawn(data_dir / "drawn-characters", ("digit", "upper", "lower"), "even") if data_dir else []
     if found:
-        chosen = _spread_over(found, count)
-        words = f"{len(chosen)} of the {len(found):,} pictures of `drawn-characters`"
+        chosen = [found[place] for place in sorted(np.random.default_rng(1).permutation(len(found))[:count])]
+        words = f"{len(chosen)} of the {len(found):,} pictures of `drawn-characters` by even-numbered writers"
         return Pictures(tuple(one.path for one in chosen), tuple(one.character for one in chosen), words)
     digits = glyphlab.load_dataset("digits", "test")
     paths, names = [], []
-    for index in range(min(count, len(digits))):
+    for index in range(len(digits))[:count]:
         picture = np.full(_PICTURE_SIZE[::-1], 255, np.uint8)
         large = cv2.resize(digits.images[index], (700, 700), interpolation=cv2.INTER_CUBIC)
         picture[100:800, 250:950] = 255 - large

@@ -17,13 +17,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import samples
 import torch
 import torch.nn.functional as F
 from measuring import options, take_turns
-from results import provenance, spread, table, write_section
+from results import counted, provenance, spread, table, write_section
 from torch.profiler import ProfilerActivity, profile
 
-from glyphlab.data.sources import load_dataset
 from glyphlab.networks.describe import LayerRow, describe
 from glyphlab.training.distributed import World
 from glyphlab.training.engine import Engine, settle
@@ -85,9 +85,14 @@ def main() -> None:
         f"Large matrices: {speeds['bf16'] / 1e9:,.0f} GFLOP/s in bf16, {speeds['float32'] / 1e9:,.0f} in float32; "
         f"arrays of 256 MB are read and written at {speeds['copied'] / 1e9:.0f} GB/s."
     )
+    repeated = (
+        f"{counted(chosen.rounds, 'round')} of {_STEPS} steps, one process, all threads. The arithmetic floor is all "
+        "multiplications and additions of a step at the speed of large matrices; the memory floor, what the layers "
+        "must read and write at the speed of large arrays, which layers beat whose maps stay in the processor's caches."
+    )
     body = "\n\n".join(
         [
-            provenance("MNIST", f"{chosen.rounds} rounds of {_STEPS} steps, one process, all threads."),
+            provenance(samples.at_hand("mnist", chosen.data_dir)["words"], repeated),
             facts,
             table(columns, rows),
             "Where the time of a step goes:",
@@ -101,7 +106,7 @@ class _Work:
     """The steps of a recipe on MNIST, with the engine that the probe chooses."""
 
     def __init__(self, recipe: Recipe, data_dir: Path | None) -> None:
-        glyphs = load_dataset("mnist", "train", data_dir)
+        glyphs = samples.glyphs("mnist", "train", data_dir)
         parts = Parts.carve(glyphs, recipe)
         self._classifier = new_classifier(recipe, glyphs, parts)
         trial = new_job(recipe, Engine(), glyphs, parts, World.alone())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +17,7 @@ from PIL import Image
 from glyphlab.data.glyphset import GlyphSet
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-NAMES = ("results", "measuring", "children", "pipelines", "peers")
+NAMES = ("results", "measuring", "children", "pipelines", "peers", "samples", "robustness")
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,29 @@ def test_what_was_measured_is_not_measured_again(bench: dict[str, ModuleType], t
     again = bench["measuring"].Journal(path)
     assert again.once({"seed": 1}, pytest.fail) == [1.5]
     assert again.once({"seed": 2}, lambda: 7) == 7
+    assert again.dates == {date.today().isoformat()}
+
+
+def test_figures_that_are_older_tell_their_dates(bench: dict[str, ModuleType]) -> None:
+    provenance = bench["results"].provenance
+    assert f"`, {date.today()}, on digits; " in provenance("digits", "1 round.")
+    assert "`, 2026-01-02 to 2026-02-01, on digits; " in provenance("digits", "", {"2026-02-01", "2026-01-02"})
+    assert "`, 2026-01-02, on digits; " in provenance("digits", "", {"2026-01-02"})
+
+
+def test_pictures_to_judge_by_are_those_that_tuned_nothing(bench: dict[str, ModuleType], tmp_path: Path) -> None:
+    samples = bench["samples"]
+    for writer in range(1, 28):
+        for folder in ("digit_1", "upper_I", "lower_l"):
+            path = tmp_path / "drawn-characters" / folder / f"writer{writer:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    found = samples.pictures(tmp_path, 20, tmp_path)
+    assert len(found.paths) == 20 and {int(path.stem[6:]) % 2 for path in found.paths} == {0}
+    assert len({path.stem for path in found.paths}) > 6, "from many writers"
+    assert found.words == "20 of the 39 pictures of `drawn-characters` by even-numbered writers"
+    assert found == samples.pictures(tmp_path, 20, tmp_path)
+    assert len(samples.pictures(tmp_path, None, tmp_path).paths) == 39
 
 
 def test_a_part_runs_in_a_process_of_its_own(bench: dict[str, ModuleType], tmp_path: Path) -> None:
@@ -122,7 +146,7 @@ def test_the_reports_networks_are_theirs(
     assert network(torch.zeros(2, 1, 28, 28)).shape == (2, classes)
 
 
-@pytest.mark.parametrize("name", ["A", "C", "Pillow"])
+@pytest.mark.parametrize("name", ["A", "C", "C in memory", "Pillow"])
 def test_a_pipeline_learns_and_judges(bench: dict[str, ModuleType], letters: GlyphSet, name: str) -> None:
     peer = bench["peers"].Peer(name, letters.subset(np.arange(64)))
     before = [parameter.clone() for parameter in peer.network.parameters()]
