@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -91,6 +92,8 @@ def test_resume_extends_and_refuses(cli: Callable[..., Any], picture_folder: Pat
     first = cli("train", picture_folder, "--epochs", 1, "--runs-dir", tmp_path, "-q", "--no-evaluate", *FAST)
     assert first.code == 0, first.err
     folder = tmp_path / "bars-fast-1"
+    judged = cli("train", "--resume", folder)
+    assert judged.code == 0 and "accuracy" in judged.out and (folder / "model.onnx").exists(), judged.err
     again = cli("train", "--resume", folder)
     assert again.code == 2 and "already finished its 1 epochs; extend it with --epochs 2" in again.err
     other = cli("train", "--resume", folder, "--recipe", "mnist-net", "--epochs", 3)
@@ -101,6 +104,58 @@ def test_resume_extends_and_refuses(cli: Callable[..., Any], picture_folder: Pat
     more = cli("train", "--resume", folder, "--epochs", 2, "--json", "--no-evaluate")
     assert more.code == 0, more.err
     assert json.loads(more.out)["epochs"] == 2
+    # What was found of the former weights is no word about these.
+    listed = json.loads(cli("runs", "--runs-dir", tmp_path, "--json").out)
+    assert listed[0]["test"] is None and listed[0]["epochs"] == 2
+    picture = next((picture_folder / "test" / "a").iterdir())
+    asked = cli("predict", picture, "--model", folder)
+    assert (
+        asked.code == 2
+        and "made of other weights than the run has now; write it anew with: glyphlab export" in asked.err
+    )
+    assert cli("predict", picture, "--model", folder / "model.onnx").code == 0
+    assert cli("train", "--resume", folder).code == 0
+    assert json.loads(cli("runs", "--runs-dir", tmp_path, "--json").out)[0]["test"] is not None
+    assert cli("predict", picture, "--model", folder).code == 0
+
+
+def test_what_was_stopped_after_its_last_step_is_finished_by_resume(
+    cli: Callable[..., Any], picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("glyphlab.evaluation.export.conclude", interrupted)
+        stopped = cli("train", picture_folder, "--epochs", 1, "--runs-dir", tmp_path, "-q", *FAST)
+    folder = tmp_path / "bars-fast-1"
+    assert stopped.code == 130 and f"to have it judged: glyphlab train --resume {folder}" in stopped.err
+    assert not (folder / "model.onnx").exists()
+    # And killed before it could even say that it was finished.
+    told = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(told | {"status": "running"}))
+    (folder / "curves.png").unlink()
+    resumed = cli("train", "--resume", folder, "--json")
+    assert resumed.code == 0, resumed.err
+    outcome = json.loads(resumed.out)
+    assert (outcome["status"], outcome["test"]["n"]) == ("finished", 30)
+    assert (folder / "curves.png").exists() and (folder / "model.onnx").exists()
+
+
+def test_pictures_added_to_a_set_whose_test_part_is_held_out(
+    cli: Callable[..., Any], picture_folder: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(picture_folder / "train", own)
+    trained = cli("train", own, "--epochs", 1, "--runs-dir", tmp_path / "runs", "-q", *FAST)
+    assert trained.code == 0, trained.err
+    folder = tmp_path / "runs" / "own-fast-1"
+    before = (folder / "evaluation" / "summary.json").read_bytes()
+    shutil.copy(next((picture_folder / "test" / "a").iterdir()), own / "a" / "0.png")
+    judged = cli("evaluate", folder)
+    assert judged.code == 2 and "has changed since the run began, so that what it learned from cannot" in judged.err
+    assert (folder / "evaluation" / "summary.json").read_bytes() == before
+    assert cli("evaluate", folder, "--data", picture_folder / "test").code == 0
 
 
 @pytest.mark.parametrize(

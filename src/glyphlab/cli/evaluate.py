@@ -60,7 +60,7 @@ def evaluate(
     opened = Run.open(run, runs_dir)
     evaluation, glyphs = judge(opened, opened.classifier(), data, "test" if split == "test" else "train", data_dir)
     folder = evaluation_folder(opened, glyphs.name if data else None, split)
-    write_evaluation(evaluation, glyphs, folder, temperature_of(opened))
+    write_evaluation(evaluation, glyphs, folder, opened.weights_sha256(), temperature_of(opened))
     first = list(range(min(examples, len(glyphs))))
     if first:
         draw_examples(evaluation, glyphs, first, folder / "examples.png")

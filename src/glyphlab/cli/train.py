@@ -78,7 +78,7 @@ def train(
     Ctrl-C stops after the present step and keeps everything.
     """
     from glyphlab.cli.progress import reporter_for
-    from glyphlab.evaluation.export import conclude
+    from glyphlab.evaluation.export import is_concluded
     from glyphlab.training import train as training
     from glyphlab.training.loop import Ending
     from glyphlab.training.run import Run
@@ -93,21 +93,25 @@ def train(
         where: dict[str, Any] = {"data_dir": data_dir, "runs_dir": runs_dir}
         where |= {"reporter": reporter_for(quiet=quiet), "world": world}
         if resume is not None:
+            run = Run.open(resume, runs_dir)
             same = None
             if recipe is not None or data is not None or changes:
-                recorded = Run.open(resume, runs_dir).recipe
                 _refuse_without_effect(changes)
+                recorded = run.recipe
                 same = training.compose(
                     recipe or recorded, data or recorded.data.name, settings=changes, runs_dir=runs_dir
                 )
-            run = training.resume(resume, epochs=epochs, recipe=same, **where)
+            finished = run.status["status"] == Ending.FINISHED.value
+            unjudged = world.is_alone and evaluate and finished and not is_concluded(run)
+            if epochs is not None or not unjudged:  # else it was stopped as it was judged, and that alone is missing
+                run = training.resume(run, epochs=epochs, recipe=same, **where)
         else:
             chosen = recipe or training.DEFAULT_RECIPE
             run = training.train(chosen, data, epochs=epochs, settings=changes, **where)
     interrupted = run.status["status"] == "interrupted"
     evaluation = None
     if evaluate and not interrupted:
-        evaluation = conclude(run, data_dir)
+        evaluation = _concluded(run, data_dir)
     if as_json:
         print_json(_as_json(run, evaluation))
     else:
@@ -123,6 +127,20 @@ def _refuse_without_effect(changes: dict[str, Any]) -> None:
             raise RecipeError(f"{key} has no effect with --resume; use --epochs {changes[key]}")
         if key.startswith("engine."):
             raise RecipeError(f"{key} has no effect with --resume, which keeps the run's engine; remove it")
+
+
+def _concluded(run: Run, data_dir: Path | None) -> Evaluation:
+    """The run's evaluation and model file; Ctrl-C meanwhile says how to get them."""
+    from rich.markup import escape
+
+    from glyphlab.evaluation.export import conclude
+
+    try:
+        return conclude(run, data_dir)
+    except KeyboardInterrupt:
+        words = f"stopped; the training is finished; to have it judged: glyphlab train --resume {run.folder}"
+        stderr().print(escape(words))
+        sys.exit(130)
 
 
 @contextmanager

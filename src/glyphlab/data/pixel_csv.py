@@ -57,6 +57,11 @@ def is_pixel_csv(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES) if path.is_file() else _within(path, "train") is not None
 
 
+def has_test_part(path: Path) -> bool:
+    """Whether this is a folder with a test.csv beside its train.csv."""
+    return path.is_dir() and _within(path, "test") is not None
+
+
 def read_pixel_csv(path: Path, split: Split) -> GlyphSet:
     """Read one split of a table, or of a folder with train.csv and perhaps test.csv.
 

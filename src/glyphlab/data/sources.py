@@ -18,11 +18,11 @@ from glyphlab.data.decode import Channels, PictureSettings
 from glyphlab.data.digits import load_digits
 from glyphlab.data.download import Quiet, Reporter, fetch_source
 from glyphlab.data.emnist import read_mapping, refuse_cut_off_letters, turn_upright
-from glyphlab.data.folders import OnProgress, OnSkip, read_folder
+from glyphlab.data.folders import OnProgress, OnSkip, list_folder, read_folder
 from glyphlab.data.formats import read_cifar, read_idx_pair
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import default_data_dir, find_file, source
-from glyphlab.data.pixel_csv import is_pixel_csv, read_pixel_csv
+from glyphlab.data.pixel_csv import has_test_part, is_pixel_csv, read_pixel_csv
 from glyphlab.data.saved import is_saved_folder, read_saved_folder
 from glyphlab.errors import DataError, did_you_mean
 
@@ -90,6 +90,14 @@ def load_dataset(
     if not path.is_dir():
         raise DataError(f"{path} is a file; expected a folder of pictures or a .csv of pixels")
     return read_folder(path, split, settings, skip_bad=skip_bad, on_skip=on_skip or _warn, on_progress=on_progress)
+
+
+def holds_out(data: str | Path) -> bool:
+    """Whether the user's data at this path have no test part, so that one is held out. Raises `DataError`."""
+    path = Path(data).expanduser()
+    if data in SOURCES or is_saved_folder(path):
+        return False
+    return not has_test_part(path) if is_pixel_csv(path) else list_folder(path).test is None
 
 
 def read_source(source: Source, split: Split, data_dir: Path) -> GlyphSet:

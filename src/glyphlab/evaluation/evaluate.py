@@ -11,7 +11,7 @@ import torch
 
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.data.sources import load_dataset, names
+from glyphlab.data.sources import holds_out, load_dataset, names
 from glyphlab.errors import DataError, ModelError
 from glyphlab.evaluation.calibration import calibrated, draw_reliability, reliability
 from glyphlab.evaluation.pictures import draw_confusion, draw_examples
@@ -50,7 +50,7 @@ def evaluate(
     evaluation, glyphs = judge(run, classifier, data, split, data_dir)
     if write:
         folder = evaluation_folder(run, glyphs.name if data else None, split)
-        write_evaluation(evaluation, glyphs, folder, temperature_of(run))
+        write_evaluation(evaluation, glyphs, folder, run.weights_sha256(), temperature_of(run))
     return evaluation
 
 
@@ -59,6 +59,9 @@ def judge(
 ) -> tuple[Evaluation, GlyphSet]:
     """The evaluation and the images behind it, with the classes numbered as the network numbers them."""
     folder = run.data_dir(data_dir)
+    if data is None and split == "test" and holds_out(run.recipe.data.name):
+        # Which images are held out follows from all of them: with others added, some of these were learned from.
+        run.require_same_data(load_images(run.recipe, "train", folder))
     glyphs = load_images(run.recipe, split, folder) if data is None else _load_other(run, data, split, folder)
     glyphs = match_classes(glyphs, classifier.spec)
     _place(classifier, run.recipe.engine.device)
@@ -115,10 +118,13 @@ def temperature_of(run: Run) -> float | None:
     return info.temperature if info.weights_sha256 == run.weights_sha256() else None
 
 
-def write_evaluation(evaluation: Evaluation, glyphs: GlyphSet, folder: Path, temperature: float | None = None) -> None:
+def write_evaluation(
+    evaluation: Evaluation, glyphs: GlyphSet, folder: Path, weights_sha256: str, temperature: float | None = None
+) -> None:
     """Write summary.json, predictions.csv, classes.csv, confusion.csv and the pictures.
 
-    temperature: of the run's model file (`temperature_of`); the reliability diagram then shows both.
+    weights_sha256: of the weights that were judged. temperature: of the run's model file (`temperature_of`); the
+    reliability diagram then shows both.
     """
     write_predictions(evaluation, glyphs, folder / "predictions.csv")
     write_classes(evaluation, folder / "classes.csv")
@@ -129,7 +135,7 @@ def write_evaluation(evaluation: Evaluation, glyphs: GlyphSet, folder: Path, tem
     if len(evaluation.mistakes):
         draw_examples(evaluation, glyphs, evaluation.mistakes[:_EXAMPLES], folder / "mistakes.png")
     # Last: whoever finds the summary finds everything else.
-    write_json(folder / "summary.json", evaluation.summary())
+    write_json(folder / "summary.json", evaluation.summary() | {"weights_sha256": weights_sha256})
 
 
 def _draw_reliability(evaluation: Evaluation, temperature: float | None, path: Path) -> None:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from glyphlab import __version__
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import names
-from glyphlab.errors import ModelError, RunError, did_you_mean
+from glyphlab.errors import ModelError, did_you_mean
 from glyphlab.evaluation.calibration import Calibration, balancing_weights, calibrated, calibration_error
-from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, write_evaluation
+from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, temperature_of, write_evaluation
 from glyphlab.evaluation.metrics import wilson_interval
 from glyphlab.evaluation.onnx_graph import build_model
 from glyphlab.evaluation.quantize import quantize, set_description, throughput
@@ -173,8 +173,14 @@ def conclude(run: Run, data_dir: Path | None = None) -> Evaluation:
     answers = _Answers.of(run, data_dir)
     report, _ = _export(answers, run.folder / MODEL_NAME, "auto", "")
     evaluation = Evaluation.from_logits(answers.test_logits, answers.test)
-    write_evaluation(evaluation, answers.test, evaluation_folder(run), report.info.temperature)
+    info = report.info
+    write_evaluation(evaluation, answers.test, evaluation_folder(run), info.weights_sha256, info.temperature)
     return evaluation
+
+
+def is_concluded(run: Run) -> bool:
+    """Whether what `conclude` makes is there, and made of the weights that the run has now."""
+    return temperature_of(run) is not None and (evaluation_folder(run) / "summary.json").is_file()
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,14 +227,9 @@ def _export(
 
 def _load_data(run: Run, classifier: Classifier, data_dir: Path | None) -> tuple[GlyphSet, Parts, GlyphSet]:
     """Training images, their parts, and test images; the same training images that the run had."""
-    recipe, facts = run.recipe, run.environment["data"]
-    folder = run.data_dir(data_dir)
+    recipe, folder = run.recipe, run.data_dir(data_dir)
     train = load_images(recipe, "train", folder)
-    if train.digest() != facts["sha256"]:
-        raise RunError(
-            f"{run.folder}: the data '{recipe.data.name}' has changed since the run began, so that images it was "
-            "trained on cannot be told from its validation images; train anew"
-        )
+    run.require_same_data(train)
     return train, Parts.carve(train, recipe), match_classes(load_images(recipe, "test", folder), classifier.spec)
 
 

@@ -16,6 +16,7 @@ from glyphlab.errors import ImageError, ModelError
 from glyphlab.recognition.alphabet import Alphabet
 from glyphlab.recognition.modelfile import DEFAULT_MODEL, INPUT, METADATA_KEY, OUTPUT, ModelInfo, find_model
 from glyphlab.recognition.prediction import Prediction, Rule
+from glyphlab.weights import weights_sha256
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -63,6 +64,11 @@ class Recognizer:
             _check_interface(session, info)
         except ModelError as error:
             raise ModelError(f"{path} cannot be used: {error}") from error
+        if Path(path_or_name).is_dir() and weights_sha256(path.parent) not in (None, info.weights_sha256):
+            raise ModelError(
+                f"{path} was made of other weights than the run has now; write it anew with: glyphlab export "
+                f"{path.parent}, or give the file itself"
+            )
         return cls(info, session, threads)
 
     @property

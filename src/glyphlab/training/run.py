@@ -15,7 +15,6 @@ runs/mnist-fast-1/
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -28,12 +27,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError, did_you_mean
 from glyphlab.files import make_folder, temporary_files, write_json, write_text, writing
 from glyphlab.networks.classifier import Classifier, load_weights, save_weights
 from glyphlab.training.checkpoint import TrainingState, save_checkpoint
 from glyphlab.training.history import EpochMetrics, draw_curves, write_metrics
 from glyphlab.training.recipe import Recipe
+from glyphlab.weights import BEST_NAME, LAST_NAME, weights_path, weights_sha256
 
 _CURVES_EVERY_SECONDS = 30.0
 _UNDONE = ("started", "interrupted", "failed")
@@ -159,12 +160,11 @@ class Run:
     @property
     def weights_path(self) -> Path:
         """The weights of the epoch that counts, or the last where there are no validation images."""
-        best = self.folder / "weights-best.safetensors"
-        return best if best.exists() else self.folder / "weights-last.safetensors"
+        return weights_path(self.folder)
 
     def weights_sha256(self) -> str:
-        """The hash of the weights that count, hexadecimal."""
-        return hashlib.sha256(self.weights_path.read_bytes()).hexdigest()
+        """The hash of the weights that count, hexadecimal; "" before the first epoch's end."""
+        return weights_sha256(self.folder) or ""
 
     def classifier(self) -> Classifier:
         """The trained network, ready to answer. Raises `RunError` before the first epoch's end."""
@@ -173,6 +173,14 @@ class Run:
                 f"{self.folder} holds no weights yet; continue it with: glyphlab train --resume {self.folder}"
             )
         return load_weights(self.weights_path)
+
+    def require_same_data(self, glyphs: GlyphSet) -> None:
+        """Refuse, with a `RunError`, training images that are not those the run began with."""
+        if glyphs.digest() != self.environment["data"]["sha256"]:
+            raise RunError(
+                f"{self.folder}: the data '{self.recipe.data.name}' has changed since the run began, so that what it "
+                "learned from cannot be told from the rest; train anew"
+            )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -203,7 +211,7 @@ class Run:
         """Write what an epoch's end changes."""
         write_metrics(state.history, self.folder)
         if state.newest_counts:
-            save_weights(state.result, self.folder / "weights-best.safetensors")
+            save_weights(state.result, self.folder / BEST_NAME)
         self.save_last(state)
         # Drawing takes a third of a second: too much after every epoch of a quick run.
         if time.monotonic() - self._curves_drawn > _CURVES_EVERY_SECONDS:
@@ -211,7 +219,7 @@ class Run:
 
     def save_last(self, state: TrainingState) -> None:
         """Write the newest weights and how far the run is."""
-        save_weights(state.result, self.folder / "weights-last.safetensors")
+        save_weights(state.result, self.folder / LAST_NAME)
         self.set_status("running", state)
 
     def draw_curves(self, history: list[EpochMetrics]) -> None:

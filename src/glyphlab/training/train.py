@@ -143,6 +143,8 @@ def resume(
 ) -> Run:
     """Continue a stopped run, or extend a finished one to `epochs` in all; on a CPU to the same bits.
 
+    A run that was killed after its last step only has its closing entries made.
+
     recipe: if given it must equal the run's. stop, world: as for `train_glyphs`; as many processes may share the work
     as there are, whatever their number was before. Raises `RunError` when there is nothing left to do, when the recipe
     or the data differ, or when the checkpoint is damaged.
@@ -154,18 +156,21 @@ def resume(
     if epochs is not None:
         recorded = recorded.with_settings({"training.epochs": epochs})
     with run.locked():
-        facts = run.environment
         images = HostImages.of(_load(recorded, run.data_dir(data_dir), reporter), world)
         glyphs = images.glyphs
-        if glyphs.digest() != facts["data"]["sha256"]:
-            raise RunError(f"{run.folder}: the data '{recorded.data.name}' has changed since the run began; train anew")
-        if facts.get("teachers", {}) != fingerprints(recorded):
+        run.require_same_data(glyphs)
+        if run.environment.get("teachers", {}) != fingerprints(recorded):
             raise RunError(f"{run.folder}: a teacher has changed since the run began; train anew")
         job, state = _as_recorded(recorded, glyphs, world)
         if run.checkpoint_path.exists():
             planned = state.total_steps
             load_checkpoint(state, run.checkpoint_path)
             state.total_steps = planned if epochs is not None else state.total_steps
+        if state.step >= state.total_steps and run.status["status"] == "running" and world.is_alone:
+            # Killed before it could say so.
+            run.draw_curves(state.history)
+            run.set_status(Ending.FINISHED.value, state)
+            return run
         if state.step >= state.total_steps:
             done = state.step // job.steps_per_epoch
             raise RunError(

@@ -19,6 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from glyphlab.errors import GlyphlabError, RunError, did_you_mean
+from glyphlab.weights import weights_sha256
 
 # Any of these makes a folder a run, or what is left of one.
 _MARKS = ("run.json", "recipe.toml", "environment.json", "checkpoint.safetensors")
@@ -175,12 +176,14 @@ def _status(folder: Path, recorded: str) -> str:
 
 
 def _test_accuracy(folder: Path) -> float | None:
-    """Of the last evaluation on the run's own test images; None where there is none that can be read."""
+    """Of the last evaluation on the run's own test images; None where there is none of its present weights."""
     try:
-        accuracy: float | None = _typed(_json(folder / "evaluation" / "summary.json"), "accuracy", float)
+        summary = _json(folder / "evaluation" / "summary.json")
+        accuracy: float | None = _typed(summary, "accuracy", float)
+        judged = _typed(summary, "weights_sha256", str)
+        return accuracy if judged == weights_sha256(folder) else None
     except (OSError, ValueError):
         return None
-    return accuracy
 
 
 def _json(path: Path) -> dict[str, Any]:

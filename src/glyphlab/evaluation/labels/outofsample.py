@@ -89,7 +89,7 @@ def out_of_sample(
         folder = kfold_folder(source)
     glyphs = load_images(recipe, "train", data_dir, on_skip=lambda _: None)
     if isinstance(source, Run):
-        _require_same_data(source, glyphs)
+        source.require_same_data(glyphs)
     recipes = [fold_recipe(recipe, folds, fold) for fold in range(1, folds + 1)]
     if force:
         _clear(folder, recipes[0], glyphs)
@@ -128,7 +128,7 @@ def load_out_of_sample(run: Run, data_dir: Path | None = None) -> OutOfSample | 
     if not (folder / "kfold.json").is_file():
         return None
     glyphs = load_images(run.recipe, "train", run.data_dir(data_dir), on_skip=lambda _: None)
-    _require_same_data(run, glyphs)
+    run.require_same_data(glyphs)
     return _read(folder, glyphs)
 
 
@@ -208,11 +208,6 @@ def _fold_folders(folder: Path) -> Iterator[Path]:
 
 
 # ---- what belongs together ---------------------------------------------------------------------------------
-
-
-def _require_same_data(run: Run, glyphs: GlyphSet) -> None:
-    if glyphs.digest() != run.environment["data"]["sha256"]:
-        raise RunError(f"{run.folder}: the data '{run.recipe.data.name}' has changed since the run began; train anew")
 
 
 def _require_same_origin(folder: Path, asked: Recipe, glyphs: GlyphSet) -> None:
