@@ -16,12 +16,13 @@ MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
     "process": set(),
+    "weights": set(),
     "imaging": {"errors", "files"},
     "data": {"errors", "files", "imaging"},
     "networks": {"errors", "files", "data", "imaging"},
-    "training": {"errors", "files", "process", "data", "imaging", "networks"},
-    "evaluation": {"errors", "files", "data", "imaging", "networks", "training", "recognition"},
-    "recognition": {"errors", "files", "imaging"},
+    "training": {"errors", "files", "process", "weights", "data", "imaging", "networks"},
+    "evaluation": {"errors", "files", "weights", "data", "imaging", "networks", "training", "recognition"},
+    "recognition": {"errors", "files", "weights", "imaging"},
     "web": {"errors", "files", "process", "imaging", "recognition"},
     "cli": {
         "errors",
@@ -36,7 +37,7 @@ MAY_IMPORT = {
         "web",
     },
 }
-NEVER_TORCH = {"errors", "files", "process", "data", "imaging", "recognition", "web"}
+NEVER_TORCH = {"errors", "files", "process", "weights", "data", "imaging", "recognition", "web"}
 
 
 def imports_of(path: Path) -> set[str]:
