@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glyphlab.errors import RunError, did_you_mean
-from glyphlab.files import make_folder, temporary_files, whole_file, write_json, write_text
+from glyphlab.files import make_folder, require_writable, temporary_files, whole_file, write_json, write_text
 
 
 def test_a_file_appears_whole_with_ordinary_permissions(tmp_path: Path) -> None:
@@ -70,6 +70,18 @@ def test_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
         make_folder(tmp_path / "file")
     with pytest.raises(RunError, match="a file of that name is in the way"):
         write_text(tmp_path / "file" / "note.txt", "")
+
+
+def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path: Path) -> None:
+    require_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="nobody is refused")
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    with pytest.raises(RunError, match="permission denied; choose a folder that you may write to"):
+        require_writable(tmp_path)
 
 
 def test_json_is_readable_and_refuses_what_json_lacks(tmp_path: Path) -> None:

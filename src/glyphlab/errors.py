@@ -43,6 +43,10 @@ class RunError(GlyphlabError):
     """A run folder cannot be written, continued or evaluated."""
 
 
+class GlyphlabWarning(UserWarning):
+    """What a user should know and what stops nothing. The command line prints it as one line."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """End of an error message about an unknown name: the nearest known names, or all of them.
 

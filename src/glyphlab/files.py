@@ -91,6 +91,13 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def require_writable(folder: Path) -> None:
+    """Create a folder unless it is there; `RunError` when no file can be made in it."""
+    make_folder(folder)
+    with writing(folder):
+        tempfile.TemporaryFile(dir=folder).close()
+
+
 def _umask() -> int:
     """The process's umask; it can only be read by setting it."""
     mask = os.umask(0)

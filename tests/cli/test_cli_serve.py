@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from glyphlab.recognition.modelfile import find_model
+
 STROKES = [{"points": [[40, 40], [200, 42], [110, 260]], "size": 18}]
 TOKEN = "0123456789abcdef0123"
 
@@ -99,6 +101,7 @@ def test_beyond_this_machine_a_token_is_demanded(cli: Callable[..., Any], tmp_pa
         (("--token-file", "/nonexistent/token"), "cannot read the token from"),
         (("--model", "digit"), "no model 'digit'"),
         (("--host", "256.1.1.1", "--token", TOKEN), "cannot listen on 256.1.1.1"),
+        (("--runs-dir", "/nonexistent/runs"), "--runs-dir is '/nonexistent/runs'; expected a folder of runs"),
     ],
 )
 def test_mistakes_are_one_line(cli: Callable[..., Any], tmp_path: Path, options: tuple[str, ...], said: str) -> None:
@@ -106,6 +109,24 @@ def test_mistakes_are_one_line(cli: Callable[..., Any], tmp_path: Path, options:
     assert outcome.code == 2
     assert said in outcome.err
     assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_damaged_model_is_refused_at_the_start_as_predict_refuses_it(cli: Callable[..., Any], tmp_path: Path) -> None:
+    model = tmp_path / "cut.onnx"
+    model.write_bytes(find_model("digits").read_bytes()[:100_000])
+    home = tmp_path / "home"
+    outcome = cli("serve", "--home", home, "--no-browser", "--port", "0", "--model", model)
+    assert outcome.code == 2
+    assert "cut.onnx (100,000 bytes) is not a whole ONNX model" in outcome.err
+    assert outcome.err == cli("predict", tmp_path, "--model", model).err
+    assert not home.exists()
+
+
+def test_a_home_that_cannot_be_written_is_refused_at_the_start(cli: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    outcome = cli("serve", "--home", tmp_path / "file" / "home", "--no-browser", "--port", "0")
+    assert outcome.code == 2
+    assert f"cannot write {tmp_path / 'file' / 'home'}: a part of the path is a file" in outcome.err
 
 
 def test_a_port_in_use_is_said(cli: Callable[..., Any], tmp_path: Path) -> None:

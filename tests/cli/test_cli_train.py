@@ -217,3 +217,14 @@ def test_version(cli: Callable[..., Any]) -> None:
     import glyphlab
 
     assert cli("--version").out.strip() == f"glyphlab {glyphlab.__version__}"
+
+
+def test_a_skipped_picture_is_one_line(picture_folder: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    shutil.copytree(picture_folder, photos)
+    (photos / "train" / "a" / "bad.png").write_bytes(b"")
+    (photos / "test" / "a" / "worse.png").write_bytes(b"")
+    command = [sys.executable, "-m", "glyphlab", "train", str(photos), "--epochs", "1", "--skip-bad"]
+    done = subprocess.run([*command, *FAST], capture_output=True, text=True, check=True, cwd=tmp_path)
+    said = [line for line in done.stderr.splitlines() if "epoch" not in line and "engine:" not in line]
+    assert said == ["train/a/bad.png (the file is empty)", "skipped test/a/worse.png (the file is empty)"]

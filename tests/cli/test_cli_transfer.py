@@ -170,3 +170,10 @@ def test_greek_photos_are_learned(real_data: Path, tmp_path: Path) -> None:
     report = transfer("characters", photos, way="probe", runs_dir=tmp_path)
     assert report.evaluation.accuracy > 0.9
     assert report.trials[0].accuracy > 0.9
+
+
+def test_an_error_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    done = cli("transfer", "digits", tmp_path / "none")
+    assert done.code == 2
+    assert done.err.startswith("glyphlab: no folder ")
+    assert len(done.err.splitlines()) == 1

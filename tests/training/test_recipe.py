@@ -151,6 +151,7 @@ def test_all_mistakes_are_reported_at_once() -> None:
         ({"network.hiden": 3}, "unknown option 'hiden'"),
         ({"engine.threads": 0}, r"engine\.threads is 0"),
         ({"engine.precision": "fp16"}, r"engine\.precision is 'fp16'; expected 'auto', 'float32' or 'bf16'"),
+        ({"data.name": ""}, r"data\.name is ''; expected at least 1 character"),
         ({"training.lr": float("nan")}, r"training\.lr is nan; expected a finite number"),
         ({"training.lr": True}, r"training\.lr is True; expected a valid number"),
         ({"lr": 0.1}, r"unknown setting 'lr'; did you mean 'training\.lr'"),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Sequence
+import warnings
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from glyphlab.errors import GlyphlabWarning
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,6 +70,22 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Col
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         typer.echo("  ".join(cells).rstrip())
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Print our own warnings as one line on standard error, without the place in the program; others as ever."""
+    with warnings.catch_warnings():
+        as_ever = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if issubclass(category, GlyphlabWarning):
+                stderr().print(str(message), markup=False)
+            else:
+                as_ever(message, category, *rest, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def fail(message: str) -> NoReturn:

@@ -12,13 +12,14 @@ import typer
 from glyphlab.cli.bars import counting_bar
 from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
 from glyphlab.cli.fetching import fetch_reporter
+from glyphlab.cli.usage import App
 
 if TYPE_CHECKING:
     from glyphlab.data.checks import Finding
     from glyphlab.data.decode import Channels
     from glyphlab.data.glyphset import GlyphSet
 
-app = typer.Typer(
+app = App(
     help="List, fetch, show and check data sets.",
     no_args_is_help=True,
     rich_markup_mode="rich",

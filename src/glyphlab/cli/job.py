@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only, print_json, print_table, stderr, stdout
+from glyphlab.cli.usage import App
 from glyphlab.process import peak_memory_mb
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _LOG_EVERY_SECONDS = 30.0
 _Folder = Annotated[Path, typer.Argument(help="The folder that --out named.", metavar="FOLDER")]
 
-app = typer.Typer(
+app = App(
     help="Predict for millions of pictures: in parts, resumable, from lists and .tar archives.",
     no_args_is_help=True,
     rich_markup_mode="rich",

@@ -11,14 +11,15 @@ import typer
 
 from glyphlab.cli.bars import counting_bar
 from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
-from glyphlab.cli.settings import parse_settings
+from glyphlab.cli.settings import parse_settings, require_once
+from glyphlab.cli.usage import App
 from glyphlab.errors import GlyphlabError, did_you_mean
 
 if TYPE_CHECKING:
     from glyphlab.data.catalogue import Split
     from glyphlab.evaluation.labels.search import LabelSearch
 
-app = typer.Typer(
+app = App(
     help="Find suspicious labels, review them, and make a corrected data set. Originals are never touched.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -88,6 +89,8 @@ def find(
 
     part = _split(split)
     changes = parse_settings(settings or [])
+    require_once(changes, "data.name", "DATA|RUN", target)
+    require_once(changes, "training.epochs", "--epochs", epochs)
     if epochs is not None:
         changes["training.epochs"] = epochs
     opened = LabelTarget.open(target, recipe=recipe, settings=changes, data_dir=data_dir, runs_dir=runs_dir)

@@ -32,7 +32,8 @@ from glyphlab.cli import (
     train,
     transfer,
 )
-from glyphlab.cli.console import fail
+from glyphlab.cli.console import fail, plain_warnings
+from glyphlab.cli.usage import App, Commands
 from glyphlab.errors import GlyphlabError
 
 _EXTRA_OF = {
@@ -53,7 +54,8 @@ _EXTRA_OF = {
     "python_multipart": "web",
 }
 
-app = typer.Typer(
+app = App(
+    cls=Commands,
     name="glyphlab",
     help="A workbench for handwritten characters: data, training, honest evaluation.",
     epilog="First steps: [bold]glyphlab train digits[/]  (no download), then [bold]glyphlab train mnist[/].",
@@ -105,7 +107,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
     130 stopped by Ctrl-C.
     """
     try:
-        app(args=argv)
+        with plain_warnings():
+            app(args=argv, prog_name="glyphlab")
     except GlyphlabError as error:
         fail(str(error))
     except ModuleNotFoundError as error:

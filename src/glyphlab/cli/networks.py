@@ -10,12 +10,13 @@ import typer
 
 from glyphlab.cli.console import AsJson, print_json, print_table
 from glyphlab.cli.settings import parse_settings
+from glyphlab.cli.usage import App
 from glyphlab.errors import RecipeError
 
 if TYPE_CHECKING:
     from glyphlab.networks.describe import LayerRow
 
-app = typer.Typer(
+app = App(
     help="List the networks; show one layer by layer.",
     epilog="Example: glyphlab networks show balanced-arch2 --set hidden=300 --classes 47",
     invoke_without_command=True,

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from glyphlab.cli.console import AsJson, print_json, print_table
+from glyphlab.cli.usage import App
 
-app = typer.Typer(
+app = App(
     help="List the recipes that come with Glyphlab, or show one.",
     epilog="Example: glyphlab recipes show mnist-net > mine.toml, change it, then glyphlab train --recipe mine.toml",
     invoke_without_command=True,

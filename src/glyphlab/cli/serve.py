@@ -48,9 +48,17 @@ def serve(
         list[str] | None, typer.Option(metavar="NAME", help="A name under which it is reached as well; repeatable.")
     ] = None,
     home: Annotated[
-        Path, typer.Option(help="Folder for drawings, taught models and teachings.", file_okay=False)
-    ] = Path("glyphlab-home"),
-    runs_dir: Annotated[Path, typer.Option(help="Folder of runs, whose models can be chosen.")] = Path("runs"),
+        Path | None,
+        typer.Option(
+            help="Folder for drawings, taught models and teachings (default: glyphlab-home).",
+            show_default=False,
+            file_okay=False,
+        ),
+    ] = None,
+    runs_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder of runs, whose models can be chosen (default: runs).", show_default=False),
+    ] = None,
     data_dir: DataDir = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
     log: Annotated[
@@ -65,6 +73,7 @@ def serve(
 
     Ctrl-C stops it when what runs is done.
     """
+    from glyphlab.files import require_writable
     from glyphlab.web.access import Keys, is_loopback
     from glyphlab.web.limits import Limits
     from glyphlab.web.server import bind, run
@@ -76,19 +85,23 @@ def serve(
             f"--host {host} lets other machines ask, which needs a token; "
             'add --token "$(openssl rand -hex 16)", or leave --host out'
         )
+    if runs_dir is not None and not runs_dir.expanduser().is_dir():
+        raise GlyphlabError(f"--runs-dir is '{runs_dir}'; expected a folder of runs; train one first, or leave it out")
     with bind(host, port) as bound:
         address, limits = _address(host, bound.getsockname()[1]), Limits()
         keys = Keys(secret, lambda link: _say(f"for the next device: {address}{link}")) if secret is not None else None
         app = _app(
             model or [],
-            home.expanduser(),
-            runs_dir.expanduser(),
+            (home or Path("glyphlab-home")).expanduser(),
+            (runs_dir or Path("runs")).expanduser(),
             data_dir,
             limits=limits,
             host_names=[host, *([socket.gethostname()] if beyond else []), *(allow_host or [])],
             any_address=beyond,
             keys=keys,
         )
+        if home is not None:
+            require_writable(home.expanduser())
         start = address + (keys.new_link() if keys is not None else "/")
 
         def on_start() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 
 from glyphlab.errors import RecipeError
@@ -32,6 +32,12 @@ def parse_settings(texts: Iterable[str]) -> dict[str, object]:
             raise RecipeError(f"setting '{name}' is given twice: {settings[name]!r} and {value!r}; give it once")
         settings[name] = value
     return settings
+
+
+def require_once(settings: Mapping[str, object], name: str, option: str, value: object) -> None:
+    """`RecipeError` where `option` has a value and --set gives its setting `name` another, for one would be ignored."""
+    if value is not None and name in settings:
+        raise RecipeError(f"{option} is {value!r}, but --set {name} is {settings[name]!r}; give one of the two")
 
 
 def _value(text: str) -> object:

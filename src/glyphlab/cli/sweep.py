@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stdout
+from glyphlab.cli.usage import App
 
 if TYPE_CHECKING:
     from glyphlab.training.sweep.bases import Pair, PreparedBase
@@ -45,7 +46,7 @@ class RunByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
+app = App(
     cls=RunByDefault,
     name="sweep",
     help="Run many trials of one recipe: a grid, random points, TPE or a list. Options: glyphlab sweep run --help",

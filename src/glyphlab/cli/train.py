@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
-from glyphlab.cli.settings import parse_settings
+from glyphlab.cli.settings import parse_settings, require_once
 from glyphlab.errors import GlyphlabError, RecipeError
 
 if TYPE_CHECKING:
@@ -88,6 +88,9 @@ def train(
             ending = training.assist(world, data_dir=data_dir)
             sys.exit(130 if ending is Ending.INTERRUPTED else 0)
         changes = parse_settings(settings or [])
+        require_once(changes, "data.name", "DATA", data)
+        require_once(changes, "training.epochs", "--epochs", epochs)
+        require_once(changes, "data.skip_bad", "--skip-bad", skip_bad or None)
         if skip_bad:
             changes["data.skip_bad"] = True
         where: dict[str, Any] = {"data_dir": data_dir, "runs_dir": runs_dir}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
-from glyphlab.cli.settings import parse_settings
+from glyphlab.cli.settings import parse_settings, require_once
 from glyphlab.errors import RecipeError, RunError
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ def transfer(
 
     if out is not None and out.exists() and not force:
         raise RunError(f"{out} exists already; name another file, or replace it with --force")
+    changes = parse_settings(settings or [])
+    require_once(changes, "training.epochs", "--epochs", epochs)
     with _progress(quiet) as (on_picture, on_fold):
         report = run_transfer(
             base,
@@ -107,7 +109,7 @@ def transfer(
             add=add,
             recipe=recipe,
             epochs=epochs,
-            settings=parse_settings(settings or []),
+            settings=changes,
             seconds=_budget(seconds, way),
             weights=weights,
             data_dir=data_dir,
@@ -149,7 +151,7 @@ def _budget(seconds: float | None, way: str) -> float | None:
 @contextmanager
 def _progress(quiet: bool) -> Iterator[tuple[OnPicture | None, OnFold | None]]:
     """Bars over the pictures to be prepared and the folds to be judged; they go when the training's own bar comes."""
-    if quiet:
+    if quiet or not stderr().is_terminal:  # even a bar that was never shown ends with an empty line
         yield None, None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn

@@ -24,7 +24,7 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import default_data_dir, find_file, source
 from glyphlab.data.pixel_csv import has_test_part, is_pixel_csv, read_pixel_csv
 from glyphlab.data.saved import is_saved_folder, read_saved_folder
-from glyphlab.errors import DataError, did_you_mean
+from glyphlab.errors import DataError, GlyphlabWarning, did_you_mean
 
 
 def names() -> list[str]:
@@ -66,7 +66,7 @@ def load_dataset(
     out.
     data_dir: where public sets lie; None: the folder named by GLYPHLAB_DATA, else a per-user cache.
     size, channels, invert: how pictures in folders become images, see `PictureSettings`.
-    skip_bad: leave unreadable pictures in folders out; on_skip is told of each (None: a Python warning).
+    skip_bad: leave unreadable pictures in folders out; on_skip is told of each (None: a `GlyphlabWarning`).
     on_progress: told of (pictures read, pictures in all) while a folder is read.
 
     Raises `DataError` when data are unknown, missing, damaged or contradictory, or when a setting for
@@ -171,4 +171,4 @@ def _refuse_missing(data: str | Path, path: Path) -> None:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(f"skipped {message}", stacklevel=2)
+    warnings.warn(f"skipped {message}", GlyphlabWarning, stacklevel=2)

@@ -23,8 +23,14 @@ _STATISTICS_CHUNK = 2_000
 def load_images(
     recipe: Recipe, split: Split, data_dir: Path | None, on_skip: Callable[[str], None] | None = None
 ) -> GlyphSet:
-    """The recipe's images of one split. Raises `DataError`."""
+    """The recipe's images of one split. Raises `DataError`.
+
+    on_skip: told of each picture that is left out. None: test pictures are warned about; of training pictures the
+    training has told already.
+    """
     settings = recipe.data
+    if on_skip is None and split == "train":
+        on_skip = _told_already
     glyphs = load_dataset(
         settings.name,
         split,
@@ -38,6 +44,9 @@ def load_images(
     if len(glyphs.class_names) < 2:
         raise DataError(f"{glyphs.name} has one class only, '{glyphs.class_names[0]}'; add images of another class")
     return glyphs
+
+
+def _told_already(message: str) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -435,7 +435,7 @@ def _findings(error: ValidationError) -> list[str]:
         path = [str(part) for part in detail["loc"] if str(part) in _ALL_KEYS or detail["type"] == "extra_forbidden"]
         where = ".".join(path)
         if detail["type"] != "extra_forbidden":
-            wanted = detail["msg"].removeprefix("Input should be ")
+            wanted = detail["msg"].removeprefix("Input should be ").removeprefix("String should have ")
             wanted = wanted.replace("valid dictionary or instance of", "section of")
             expected.setdefault(f"{where} is {detail['input']!r}", []).append(wanted)
         elif len(path) == 1:

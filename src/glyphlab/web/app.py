@@ -60,10 +60,11 @@ def create_app(
     models are offered. teacher, looker: who does what needs torch; None: such requests are answered with 501.
     host_names, any_address, keys: see `access.Access`.
 
-    Raises `ModelError` for a model that cannot be found.
+    Raises `ModelError` for a model that cannot be found or used.
     """
     limits = limits or Limits()
     shelf = Shelf(models, runs_dir, home / "taught")
+    shelf.require_defaults()
     service = Service.at(home, shelf, limits, teacher, looker)
 
     @asynccontextmanager

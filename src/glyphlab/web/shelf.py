@@ -58,6 +58,12 @@ class Shelf:
         """How many models are in memory, ready to answer."""
         return len(self._loaded)
 
+    def require_defaults(self) -> None:
+        """Load what the user named, which is no use to find missing later. Raises `ModelError` as `predict` does."""
+        for id_, path in self._named.items():
+            if id_ not in self._shipped:
+                Recognizer.load(path, threads=1)
+
     def command(self, most_pixels: int) -> list[str]:
         """How a process is started that answers by the models of this shelf; see `processes.command_of`."""
         return command_of(self._defaults, self._runs_dir, self._taught_dir, most_pixels)

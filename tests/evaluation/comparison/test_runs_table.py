@@ -146,6 +146,16 @@ def test_half_broken_folders_are_rows_with_a_reason(
     assert rows["two"].status == "finished"
 
 
+def test_findings_on_labels_are_no_run_and_what_is_left_of_a_run_is_one(runs_dir: Path) -> None:
+    for name in ("labels-digits", "wreck"):
+        (runs_dir / name).mkdir()
+        (runs_dir / name / "recipe.toml").write_text('name = "fast"\n', encoding="utf-8")
+    (runs_dir / "labels-digits" / "labels.csv").write_text("rank,id\n", encoding="utf-8")
+    assert {row.name: row.status for row in list_runs(runs_dir)} == {
+        "one": "finished", "two": "finished", "three": "finished", "wreck": "unreadable",
+    }  # fmt: skip
+
+
 def test_a_broken_evaluation_is_no_evaluation(runs_dir: Path) -> None:
     (runs_dir / "one" / "evaluation" / "summary.json").write_text('{"accuracy": null')
     row = read_row(runs_dir / "one")

@@ -129,6 +129,14 @@ def test_the_fingerprint_of_a_prediction_changes_with_every_word(tiny: Make) -> 
         ),
         ('[search]\nmethod = "list"\n[[trial]]\nsetting = 1\n', "unknown entry 'trial.1.setting'; did you mean"),
         ("not toml", "is not valid TOML"),
+        ("[space]\ntraining.lr = [nan, 0.1]", "space.training.lr.1 is nan; expected a finite number"),
+        ("[space]\nnetwork.widths = [[3, inf]]", "space.network.widths.1.2 is inf; expected a finite number"),
+        ("[space]\ntraining.lr = { low = 0.1, high = inf }", "space.training.lr.high is inf; expected a finite number"),
+        ("[space]\ntraining.lr = [2024-05-01]", "space.training.lr.1 is 2024-05-01; expected a number, a text in quo"),
+        (
+            '[search]\nmethod = "list"\n[[trial]]\nsettings = { "training.lr" = nan }\n',
+            "trial.1.settings.training.lr is nan; expected a finite number",
+        ),
     ],
 )
 def test_mistakes_are_one_clear_line(tiny: Make, rest: str, message: str) -> None:

@@ -73,8 +73,13 @@ def list_runs(runs_dir: str | Path) -> list[RunRow]:
         inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
         raise RunError(f"cannot read {folder}: {error.strerror}") from error
-    rows = [read_row(path) for path in inside if any((path / mark).exists() for mark in _MARKS)]
-    return sort_rows(rows, "date")
+    return sort_rows([read_row(path) for path in inside if _is_run(path)], "date")
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run, or what is left of one; findings on the labels of a data set have a recipe as well."""
+    marks = [mark for mark in _MARKS if (folder / mark).exists()]
+    return bool(marks) and not (marks == ["recipe.toml"] and (folder / "labels.csv").exists())
 
 
 def read_row(folder: Path) -> RunRow:

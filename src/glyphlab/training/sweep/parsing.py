@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, time
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,8 @@ class SweepFile(Section):
     @classmethod
     def checked(cls, name: str, table: Mapping[str, Any]) -> SweepFile:
         """The file's tables, or `RecipeError` with every mistake in words."""
+        if unusable := list(_unusable(table)):
+            raise RecipeError(joined(name, unusable))
         try:
             return cls.model_validate(table)
         except ValidationError as error:
@@ -175,6 +179,20 @@ def _near(key: str, known: list[str]) -> str:
         return "did you mean " + " or ".join(f"'{option}'" for option in same) + "?"
     hint = did_you_mean(key, known)
     return hint if hint.startswith("did") else "glyphlab recipes settings lists them all"
+
+
+def _unusable(value: Any, where: str = "") -> Iterator[str]:
+    """Values that TOML has and no setting takes, in words; they would not go into a trial's record either."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _unusable(inner, f"{where}.{key}" if where else key)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value, start=1):
+            yield from _unusable(inner, f"{where}.{place}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{where} is {value}; expected a finite number"
+    elif isinstance(value, date | time):
+        yield f"{where} is {value}; expected a number, a text in quotes, true, false, or a list of these"
 
 
 def _in_words(detail: Any) -> str:
