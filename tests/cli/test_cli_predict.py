@@ -123,6 +123,28 @@ def test_how_it_was_prepared_is_drawn(cli: Callable[..., Any], model: Path, pict
         assert strip.width > 3 * strip.height
 
 
+@pytest.mark.parametrize(
+    ("pictures_given", "options"),
+    [
+        (["upright.png"], ["--explain", "."]),
+        (["deep", "upright.png"], ["--explain", "deep/"]),
+        (["*.png"], ["--csv", "deep/../upright.png"]),
+        (["deep"], ["--csv", "link.csv"]),
+        (["upright.png"], ["--csv", "model.onnx"]),
+    ],
+)
+def test_what_is_read_is_never_written_over(
+    cli: Callable[..., Any], model: Path, pictures: Path, pictures_given: list[str], options: list[str]
+) -> None:
+    (pictures / "model.onnx").write_bytes(model.read_bytes())
+    (pictures / "link.csv").symlink_to("deep/ring.png")
+    before = {path: path.read_bytes() for path in pictures.rglob("*") if path.is_file()}
+    done = cli("predict", *pictures_given, "-m", "model.onnx", *options)
+    assert done.code == 2 and done.err.count("\n") == 1 and done.out == ""
+    assert "cannot write " in done.err and "choose another" in done.err
+    assert {path: path.read_bytes() for path in pictures.rglob("*") if path.is_file()} == before
+
+
 def test_prepared_glyphs(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
     glyph = np.zeros((28, 28), np.uint8)
     glyph[4:24, 12:16] = 255

@@ -123,6 +123,21 @@ def test_stopped_after_any_block_it_goes_on_and_answers_the_rest(job: Job, block
         assert row == other
 
 
+def test_neither_the_list_nor_the_parts_are_written_over(job: Job) -> None:
+    Path("lists").mkdir()
+    entries = Path("list.txt").read_text()
+    Path("lists/part-1-of-1.csv").write_text(entries)
+    with pytest.raises(RunError, match=r"cannot write lists/part-1-of-1\.csv: it is one of the files to be read"):
+        run_part(replace(job, place="lists/part-1-of-1.csv"), Path("lists"))
+    assert Path("lists/part-1-of-1.csv").read_text() == entries and len(list(Path("lists").iterdir())) == 1
+    for number in (1, 2):
+        run_part(job, Path("out"), Part(number, 2))
+    before = Path("out/part-2-of-2.csv").read_bytes()
+    with pytest.raises(RunError, match="one of the files to be read"):
+        merge(Path("out"), Path("out/part-2-of-2.csv"), force=True)
+    assert Path("out/part-2-of-2.csv").read_bytes() == before
+
+
 def test_more_parts_than_entries(job: Job) -> None:
     for number in range(1, 13):
         progress = run_part(job, Path("out"), Part(number, 12))

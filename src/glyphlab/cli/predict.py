@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -59,6 +60,8 @@ def predict(
     answered, and the exit code is 2.
     """
     from glyphlab.errors import GlyphlabError, ImageError
+    from glyphlab.files import refuse_replacing, refuse_replacing_in
+    from glyphlab.recognition.modelfile import find_model
     from glyphlab.recognition.recognizer import Recognizer
     from glyphlab.recognition.search import find_pictures
 
@@ -71,6 +74,9 @@ def predict(
         if not prepare:
             raise GlyphlabError("--explain shows the preparation, which --no-prepare leaves out; choose one")
         draw = _explainer(recognizer, explain)
+        refuse_replacing_in(explain, ".png", find_pictures(pictures, lambda error: None))
+    if csv_file not in (None, "-"):
+        refuse_replacing(Path(csv_file), chain([find_model(model)], find_pictures(pictures, lambda error: None)))
     failures = 0
     with _writer(csv_file, as_json, model, with_sets=coverage is not None) as writer:
 
