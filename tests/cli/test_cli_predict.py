@@ -101,7 +101,7 @@ def test_json_is_one_document(cli: Callable[..., Any], model: Path, pictures: Pa
 def test_bad_pictures_do_not_stop_the_good_ones(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
     (pictures / "letter.png").write_bytes(b"dear all")
     (pictures / "cut.png").write_bytes((pictures / "lying.png").read_bytes()[:60])
-    Image.new("L", (1, 1), 255).save(pictures / "dot.png")
+    Image.new("L", (30_000, 1), 255).save(pictures / "dot.png")
     Image.new("L", (90, 90), 128).save(pictures / "plain.png")
     (pictures / "none").mkdir()
     bad = ["letter.png", "cut.png", "dot.png", "plain.png", "none", "missing.png"]
@@ -111,6 +111,8 @@ def test_bad_pictures_do_not_stop_the_good_ones(cli: Callable[..., Any], model: 
     lines = done.err.splitlines()
     assert len(lines) == 6 and all(line.startswith("glyphlab: ") for line in lines)
     assert all(any(f"{name}: " in line for line in lines) for name in bad)
+    assert any("cut.png: damaged (" in line and line.endswith("; save or copy the picture again") for line in lines)
+    assert any("dot.png: 30000 x 1 pixels; expected at least 8 x 8" in line for line in lines)
     with_rows = cli("predict", "dot.png", "upright.png", "-m", model, "--csv", "-")
     assert [row["error"] != "" for row in csv.DictReader(io.StringIO(with_rows.out))] == [True, False]
 
