@@ -117,6 +117,18 @@ def test_bad_pictures_do_not_stop_the_good_ones(cli: Callable[..., Any], model: 
     assert [row["error"] != "" for row in csv.DictReader(io.StringIO(with_rows.out))] == [True, False]
 
 
+def test_names_are_shown_to_people_and_kept_for_programs(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    name = "new\nline\x1b[31m.png"
+    (pictures / "upright.png").rename(pictures / name)
+    (pictures / "bad\x1b[0m.png").write_bytes(b"")
+    done = cli("predict", name, "bad\x1b[0m.png", "-m", model)
+    assert done.out.splitlines()[1].startswith("new\\nline\\x1b[31m.png  1 ")
+    assert done.err == "glyphlab: bad\\x1b[0m.png: the file is empty\n"
+    assert json.loads(cli("predict", name, "-m", model, "--json").out)["predictions"][0]["file"] == name
+    (row,) = csv.DictReader(io.StringIO(cli("predict", name, "-m", model, "--csv", "-").out, newline=""))
+    assert row["file"] == name
+
+
 def test_how_it_was_prepared_is_drawn(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
     assert cli("predict", "upright.png", "deep", "./upright.png", "-m", model, "--explain", "steps").code == 0
     strips = sorted((pictures / "steps").iterdir())

@@ -6,6 +6,7 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from glyphlab.cli.console import shown
 from glyphlab.recognition.rows import answer_row, failure_row, header
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class TableWriter:
         """Print a row, or keep it until the widths are known."""
         others = "  ".join(f"{name} {probability:.1%}" for name, probability in prediction.alternatives)
         sets = [" ".join(prediction.prediction_set)] * self._with_sets
-        self._waiting.append((file, str(prediction), f"{prediction.probability:.1%}", *sets, others))
+        self._waiting.append((shown(file), str(prediction), f"{prediction.probability:.1%}", *sets, others))
         if self._widths is not None or len(self._waiting) > _FIRST_ROWS:
             self._flush()
 

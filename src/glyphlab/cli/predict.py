@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only
+from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only, complain
 
 if TYPE_CHECKING:
     from glyphlab.cli.answers import AnswerWriter
@@ -83,7 +83,7 @@ def predict(
         def fail(error: ImageError) -> None:
             nonlocal failures
             failures += 1
-            sys.stderr.write(f"glyphlab: {error}\n")
+            complain(error)
             writer.failure(str(error))
 
         found = _with_progress(find_pictures(pictures, fail), pictures, writing_to_file=csv_file not in (None, "-"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glyphlab.cli.console import AsJson, Model, Only
+from glyphlab.cli.console import AsJson, Model, Only, complain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +91,7 @@ def read(
     def fail(error: ImageError) -> None:
         nonlocal failures
         failures += 1
-        sys.stderr.write(f"glyphlab: {error}\n")
+        complain(error)
 
     done: list[Named] = []
     for path in find_pictures(pages, fail):

@@ -160,12 +160,13 @@ def export_run(
     """
     if path is not None and path.suffix.lower() != ".onnx":
         raise ModelError(f"the model file is '{path}'; expected a name that ends in .onnx")
-    framing = "none" if framing is None else framing
-    if framing not in _FRAMING_CHOICES:
+    if framing == "none":
+        framing = None
+    elif framing is not None and framing not in _FRAMING_CHOICES:
         raise ModelError(f"unknown framing '{framing}'; {did_you_mean(framing, _FRAMING_CHOICES)}")
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
     answers = _Answers.of(run, data_dir)
-    report, answered = _export(answers, path or run.folder / MODEL_NAME, None if framing == "none" else framing, licence)
+    report, answered = _export(answers, path or run.folder / MODEL_NAME, framing, licence)
     if not int8:
         return report
     return replace(report, int8=_export_int8(report, answers, answered))
