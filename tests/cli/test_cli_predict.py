@@ -81,7 +81,7 @@ def test_csv_to_a_file_and_to_standard_output(cli: Callable[..., Any], model: Pa
         ("lying.png", "2"), ("upright.png", "1"), ("deep/ring.png", "O"),
     ]  # fmt: skip
     assert rows[2]["character_2"] == "0" and float(rows[2]["probability"]) > float(rows[2]["probability_2"]) > 0
-    assert rows[0]["certain"] == "true" and rows[0]["error"] == ""
+    assert rows[0]["certain"] == "" and rows[0]["error"] == ""
     assert cli("predict", ".", "-m", model, "--csv", "-").out == text
 
 
@@ -96,6 +96,14 @@ def test_json_is_one_document(cli: Callable[..., Any], model: Path, pictures: Pa
     (pictures / "none").mkdir()
     nothing = cli("predict", "none", "-m", model, "--json")
     assert json.loads(nothing.out)["predictions"] == [] and nothing.code == 2
+
+
+def test_certain_stands_only_where_it_was_asked_for(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    for asked, certain in (((), None), (("--min-confidence", "0.9"), False), (("--coverage", "0.5"), True)):
+        (told,) = json.loads(cli("predict", "deep", "-m", model, "--json", *asked).out)["predictions"]
+        assert told.get("certain") is certain
+        (row,) = csv.DictReader(io.StringIO(cli("predict", "deep", "-m", model, "--csv", "-", *asked).out))
+        assert row["certain"] == {None: "", False: "false", True: "true"}[certain]
 
 
 def test_bad_pictures_do_not_stop_the_good_ones(cli: Callable[..., Any], model: Path, pictures: Path) -> None:

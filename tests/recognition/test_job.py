@@ -79,6 +79,7 @@ def test_every_picture_is_answered_once_in_any_number_of_parts(job: Job) -> None
         kind = row["file"].rpartition("-")[2].removesuffix(".png")
         assert row["error"] or row["character"] == TRUTH[kind]
     errors = {row["file"]: row["error"] for row in rows if row["error"]}
+    assert {row["certain"] for row in rows} == {""}  # nothing was asked that an answer could fall short of
     assert errors["2.tar/1-upright.png"] == "2.tar/1-upright.png: not a picture, or its start is damaged"
     assert errors["4.tar"].startswith("4.tar: cannot be read as an archive")
     assert errors["none.png"] == "none.png: No such file or directory"

@@ -15,6 +15,7 @@ from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only, c
 
 if TYPE_CHECKING:
     from glyphlab.cli.answers import AnswerWriter
+    from glyphlab.recognition.prediction import Rule
     from glyphlab.recognition.recognizer import Recognizer
 
 _ALTERNATIVES = 3
@@ -78,7 +79,7 @@ def predict(
     if csv_file not in (None, "-"):
         refuse_replacing(Path(csv_file), chain([find_model(model)], find_pictures(pictures, lambda error: None)))
     failures = 0
-    with _writer(csv_file, as_json, model, with_sets=coverage is not None) as writer:
+    with _writer(csv_file, as_json, model, rule) as writer:
 
         def fail(error: ImageError) -> None:
             nonlocal failures
@@ -99,7 +100,7 @@ def predict(
 
 
 @contextmanager
-def _writer(csv_file: str | None, as_json: bool, model: str, *, with_sets: bool) -> Iterator[AnswerWriter]:
+def _writer(csv_file: str | None, as_json: bool, model: str, rule: Rule) -> Iterator[AnswerWriter]:
     """What answers are written with. A CSV file appears when all are in it."""
     from glyphlab.cli.answers import CsvWriter, JsonWriter, TableWriter
 
@@ -107,11 +108,11 @@ def _writer(csv_file: str | None, as_json: bool, model: str, *, with_sets: bool)
         writer: AnswerWriter
         if csv_file is not None:
             stream = sys.stdout if csv_file == "-" else stack.enter_context(_new_text_file(Path(csv_file)))
-            writer = CsvWriter(stream, alternatives=_ALTERNATIVES)
+            writer = CsvWriter(stream, rule)
         elif as_json:
-            writer = JsonWriter(sys.stdout, model=model)
+            writer = JsonWriter(sys.stdout, rule, model=model)
         else:
-            writer = TableWriter(sys.stdout, with_sets=with_sets)
+            writer = TableWriter(sys.stdout, rule)
         yield writer
         writer.close()
 

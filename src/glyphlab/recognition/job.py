@@ -211,7 +211,7 @@ def _answered(
         name, bad, number, item = waiting.popleft()
         result = bad or answer
         if isinstance(result, Prediction):
-            yield answer_row(name, result, job.alternatives), False, number, item
+            yield answer_row(name, result, rule), False, number, item
         else:
             message = str(result).replace("the bytes: ", f"{name}: ", 1)
             yield failure_row(name, message, job.alternatives), True, number, item
