@@ -85,7 +85,10 @@ def refuse_replacing_in(folder: Path, suffix: str, inputs: Iterable[str | Path])
     for source in map(Path, inputs):
         for place in (source, source.resolve()) if source.is_symlink() else (source,):
             if place.suffix.lower() == suffix and place.parent.samefile(folder):
-                raise RunError(f"cannot write into {folder}: {source}, to be read, lies there; choose another folder")
+                raise RunError(
+                    f"cannot write into {folder}: {source}, one of the files to be read, lies there and would be "
+                    "replaced; choose another folder"
+                )
 
 
 def temporary_files(folder: Path) -> list[Path]:

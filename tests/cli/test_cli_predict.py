@@ -137,6 +137,16 @@ def test_names_are_shown_to_people_and_kept_for_programs(cli: Callable[..., Any]
     assert row["file"] == name
 
 
+def test_a_name_that_is_no_text(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    try:
+        (pictures / "upright.png").rename(pictures / "deep" / "bad\udcff.png")
+    except OSError:
+        pytest.skip("this file system takes text only")
+    assert cli("predict", "deep", "-m", model, "--csv", "answers.csv").code == 0
+    assert "deep/bad\\udcff.png,1," in (pictures / "answers.csv").read_text(encoding="utf-8")
+    assert "deep/bad\\udcff.png  1 " in cli("predict", "deep", "-m", model).out
+
+
 def test_how_it_was_prepared_is_drawn(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
     assert cli("predict", "upright.png", "deep", "./upright.png", "-m", model, "--explain", "steps").code == 0
     strips = sorted((pictures / "steps").iterdir())

@@ -121,7 +121,11 @@ def _writer(csv_file: str | None, as_json: bool, model: str, rule: Rule) -> Iter
 def _new_text_file(path: Path) -> Iterator[TextIO]:
     from glyphlab.files import whole_file
 
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+    with (
+        whole_file(path) as temporary,
+        # A file's name may be no text at all.
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
+    ):
         yield stream
 
 
