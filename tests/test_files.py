@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from glyphlab.errors import RunError, did_you_mean
-from glyphlab.files import make_folder, require_writable, temporary_files, whole_file, write_json, write_text
+from glyphlab.files import (
+    make_folder,
+    refuse_replacing,
+    refuse_replacing_in,
+    require_writable,
+    temporary_files,
+    whole_file,
+    write_json,
+    write_text,
+)
 
 
 def test_a_file_appears_whole_with_ordinary_permissions(tmp_path: Path) -> None:
@@ -82,6 +91,34 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with pytest.raises(RunError, match="permission denied; choose a folder that you may write to"):
         require_writable(tmp_path)
+
+
+def test_what_is_read_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_text(Path("scans/a.png"), "")
+    Path("link.png").symlink_to("scans/a.png")
+    inputs = ["gone.png", Path("scans/a.png")]
+    for same in ("scans/a.png", tmp_path / "scans" / ".." / "scans" / "a.png", "link.png"):
+        with pytest.raises(RunError, match=r"cannot write .*\.png: it is one of the files to be read; choose another"):
+            refuse_replacing(Path(same), inputs)
+    with pytest.raises(RunError, match="one of the files to be read"):
+        refuse_replacing(Path("scans/a.png"), ["link.png"])
+    write_text(Path("other.png"), "")
+    refuse_replacing(Path("other.png"), inputs)
+    refuse_replacing(Path("gone.png"), inputs)
+
+
+def test_nothing_is_written_beside_what_it_would_replace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_text(Path("scans/a.PNG"), "")
+    write_text(Path("photos/b.jpg"), "")
+    Path("photos/link.png").symlink_to(tmp_path / "scans" / "a.PNG")
+    for folder, source in (("scans", "scans/a.PNG"), ("scans", "photos/link.png"), ("photos", "photos/link.png")):
+        message = f"cannot write into {folder}: {source}, one of the files .* would be replaced; choose another folder"
+        with pytest.raises(RunError, match=message):
+            refuse_replacing_in(Path(folder), ".png", ["photos/b.jpg", source])
+    refuse_replacing_in(Path("photos"), ".png", ["photos/b.jpg", "scans/a.PNG"])
+    refuse_replacing_in(Path("new"), ".png", ["scans/a.PNG"])
 
 
 def test_json_is_readable_and_refuses_what_json_lacks(tmp_path: Path) -> None:

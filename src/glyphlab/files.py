@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,34 @@ def whole_file(path: Path) -> Iterator[Path]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def refuse_replacing(path: Path, inputs: Iterable[str | Path]) -> None:
+    """Raise `RunError` where `path`, which is to be written, is one of the `inputs`, under whatever name.
+
+    The inputs are gone through only where `path` exists already; those that do not exist are passed over.
+    """
+    if not path.exists():
+        return
+    for source in map(Path, inputs):
+        if source.exists() and source.samefile(path):
+            raise RunError(f"cannot write {path}: it is one of the files to be read; choose another name")
+
+
+def refuse_replacing_in(folder: Path, suffix: str, inputs: Iterable[str | Path]) -> None:
+    """Raise `RunError` where files that are to be named after the `inputs`, ending in `suffix`, would replace one.
+
+    That is where an input of this suffix lies in `folder` itself, or is a link to a file there.
+    """
+    if not folder.is_dir():
+        return
+    for source in map(Path, inputs):
+        for place in (source, source.resolve()) if source.is_symlink() else (source,):
+            if place.suffix.lower() == suffix and place.parent.samefile(folder):
+                raise RunError(
+                    f"cannot write into {folder}: {source}, one of the files to be read, lies there and would be "
+                    "replaced; choose another folder"
+                )
 
 
 def temporary_files(folder: Path) -> list[Path]:

@@ -81,7 +81,7 @@ def test_csv_to_a_file_and_to_standard_output(cli: Callable[..., Any], model: Pa
         ("lying.png", "2"), ("upright.png", "1"), ("deep/ring.png", "O"),
     ]  # fmt: skip
     assert rows[2]["character_2"] == "0" and float(rows[2]["probability"]) > float(rows[2]["probability_2"]) > 0
-    assert rows[0]["certain"] == "true" and rows[0]["error"] == ""
+    assert rows[0]["certain"] == "" and rows[0]["error"] == ""
     assert cli("predict", ".", "-m", model, "--csv", "-").out == text
 
 
@@ -98,10 +98,18 @@ def test_json_is_one_document(cli: Callable[..., Any], model: Path, pictures: Pa
     assert json.loads(nothing.out)["predictions"] == [] and nothing.code == 2
 
 
+def test_certain_stands_only_where_it_was_asked_for(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    for asked, certain in (((), None), (("--min-confidence", "0.9"), False), (("--coverage", "0.5"), True)):
+        (told,) = json.loads(cli("predict", "deep", "-m", model, "--json", *asked).out)["predictions"]
+        assert told.get("certain") is certain
+        (row,) = csv.DictReader(io.StringIO(cli("predict", "deep", "-m", model, "--csv", "-", *asked).out))
+        assert row["certain"] == {None: "", False: "false", True: "true"}[certain]
+
+
 def test_bad_pictures_do_not_stop_the_good_ones(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
     (pictures / "letter.png").write_bytes(b"dear all")
     (pictures / "cut.png").write_bytes((pictures / "lying.png").read_bytes()[:60])
-    Image.new("L", (1, 1), 255).save(pictures / "dot.png")
+    Image.new("L", (30_000, 1), 255).save(pictures / "dot.png")
     Image.new("L", (90, 90), 128).save(pictures / "plain.png")
     (pictures / "none").mkdir()
     bad = ["letter.png", "cut.png", "dot.png", "plain.png", "none", "missing.png"]
@@ -111,8 +119,32 @@ def test_bad_pictures_do_not_stop_the_good_ones(cli: Callable[..., Any], model: 
     lines = done.err.splitlines()
     assert len(lines) == 6 and all(line.startswith("glyphlab: ") for line in lines)
     assert all(any(f"{name}: " in line for line in lines) for name in bad)
+    assert any("cut.png: damaged (" in line and line.endswith("; save or copy the picture again") for line in lines)
+    assert any("dot.png: 30000 x 1 pixels; expected at least 8 x 8" in line for line in lines)
     with_rows = cli("predict", "dot.png", "upright.png", "-m", model, "--csv", "-")
     assert [row["error"] != "" for row in csv.DictReader(io.StringIO(with_rows.out))] == [True, False]
+
+
+def test_names_are_shown_to_people_and_kept_for_programs(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    name = "new\nline\x1b[31m.png"
+    (pictures / "upright.png").rename(pictures / name)
+    (pictures / "bad\x1b[0m.png").write_bytes(b"")
+    done = cli("predict", name, "bad\x1b[0m.png", "-m", model)
+    assert done.out.splitlines()[1].startswith("new\\nline\\x1b[31m.png  1 ")
+    assert done.err == "glyphlab: bad\\x1b[0m.png: the file is empty\n"
+    assert json.loads(cli("predict", name, "-m", model, "--json").out)["predictions"][0]["file"] == name
+    (row,) = csv.DictReader(io.StringIO(cli("predict", name, "-m", model, "--csv", "-").out, newline=""))
+    assert row["file"] == name
+
+
+def test_a_name_that_is_no_text(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
+    try:
+        (pictures / "upright.png").rename(pictures / "deep" / "bad\udcff.png")
+    except OSError:
+        pytest.skip("this file system takes text only")
+    assert cli("predict", "deep", "-m", model, "--csv", "answers.csv").code == 0
+    assert "deep/bad\\udcff.png,1," in (pictures / "answers.csv").read_text(encoding="utf-8")
+    assert "deep/bad\\udcff.png  1 " in cli("predict", "deep", "-m", model).out
 
 
 def test_how_it_was_prepared_is_drawn(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
@@ -121,6 +153,28 @@ def test_how_it_was_prepared_is_drawn(cli: Callable[..., Any], model: Path, pict
     assert [strip.name for strip in strips] == ["ring.png", "upright-2.png", "upright.png"]
     with Image.open(strips[0]) as strip:
         assert strip.width > 3 * strip.height
+
+
+@pytest.mark.parametrize(
+    ("pictures_given", "options"),
+    [
+        (["upright.png"], ["--explain", "."]),
+        (["deep", "upright.png"], ["--explain", "deep/"]),
+        (["*.png"], ["--csv", "deep/../upright.png"]),
+        (["deep"], ["--csv", "link.csv"]),
+        (["upright.png"], ["--csv", "model.onnx"]),
+    ],
+)
+def test_what_is_read_is_never_written_over(
+    cli: Callable[..., Any], model: Path, pictures: Path, pictures_given: list[str], options: list[str]
+) -> None:
+    (pictures / "model.onnx").write_bytes(model.read_bytes())
+    (pictures / "link.csv").symlink_to("deep/ring.png")
+    before = {path: path.read_bytes() for path in pictures.rglob("*") if path.is_file()}
+    done = cli("predict", *pictures_given, "-m", "model.onnx", *options)
+    assert done.code == 2 and done.err.count("\n") == 1 and done.out == ""
+    assert "cannot write " in done.err and "choose another" in done.err
+    assert {path: path.read_bytes() for path in pictures.rglob("*") if path.is_file()} == before
 
 
 def test_prepared_glyphs(cli: Callable[..., Any], model: Path, pictures: Path) -> None:

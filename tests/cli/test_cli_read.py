@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from glyphlab.cli.read import read
-from glyphlab.errors import GlyphlabError, ImageError
+from glyphlab.errors import GlyphlabError, ImageError, RunError
 from glyphlab.imaging.box import Box
 from glyphlab.recognition import reader
 from glyphlab.recognition.reader import Character, Line, Page, Word
@@ -96,6 +96,21 @@ def test_out_and_overlay_write_files(asked: Asked, folder: Path) -> None:
         with Image.open(path) as picture:
             sizes[path.name] = picture.size
     assert sizes == {"scan.png": (40, 24), "scan-2.png": (50, 24)}
+
+
+@pytest.mark.parametrize("options", [("--out", "page20.png"), ("--overlay", "."), ("--overlay", "../scans")])
+def test_a_scan_is_never_written_over(
+    asked: Asked, folder: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, str]
+) -> None:
+    scans = folder / "scans"
+    scans.mkdir()
+    (folder / "page20.png").rename(scans / "page20.png")
+    monkeypatch.chdir(scans)
+    before = (scans / "page20.png").read_bytes()
+    done = run("page20.png", *options)
+    assert isinstance(done.exception, RunError) and "choose another" in str(done.exception)
+    assert asked.options == [] and (scans / "page20.png").read_bytes() == before
+    assert list(scans.iterdir()) == [scans / "page20.png"]
 
 
 def test_bad_pages_are_named_and_the_others_are_read(asked: Asked, folder: Path) -> None:

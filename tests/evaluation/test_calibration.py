@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
@@ -128,3 +129,19 @@ def test_the_diagram_is_drawn(rng: np.random.Generator, tmp_path: Path) -> None:
     path = tmp_path / "reliability.png"
     draw_reliability(diagrams, "bars test: 500 images", path)
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("titles", [("as trained",), ("as trained", "at temperature 0.800")])
+def test_the_legend_covers_nothing(
+    rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, titles: tuple[str, ...]
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *args, **kwargs: drawn.append(self))
+    logits, targets = sample(rng, 500)
+    draw_reliability({title: reliability(calibrated(logits, 3.0), targets) for title in titles}, "made", tmp_path / "r")
+    (figure,) = drawn
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    place = legend.get_window_extent()
+    assert not any(place.overlaps(axes.get_tightbbox()) for axes in figure.axes)
+    assert figure.bbox.containsx(place.x0) and figure.bbox.containsx(place.x1) and figure.bbox.containsy(place.y0)

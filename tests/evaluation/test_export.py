@@ -130,12 +130,23 @@ def test_framings(run: Run) -> None:
     assert export_run(run, framing="mnist").info.framing == "mnist"
     with pytest.raises(ModelError, match="unknown framing 'mnits'; did you mean 'mnist'"):
         export_run(run, framing="mnits")
+    with pytest.raises(ModelError, match="unknown framing 'nosuch'; known: auto, mnist, emnist, none"):
+        export_run(run, framing="nosuch")
+    assert export_run(run, framing="none").info.framing is export_run(run, framing=None).info.framing is None
     grey, colour = (1, 28, 28), (3, 28, 28)
     for data, framing in (("emnist-balanced", "emnist"), ("mnist", "mnist"), ("digits", "mnist"), ("/my/emnist", None)):
         assert export.framing_of_recipe(Recipe.parse({"data": {"name": data}}), grey) == framing
     assert export.framing_of_recipe(Recipe.parse({"data": {"name": "fashion-mnist"}}), grey) is None
     with pytest.raises(ModelError, match="takes 3x28x28"):
         export._require_framing("mnist", colour)
+
+
+def test_no_other_kind_of_file_is_replaced(run: Run, tmp_path: Path) -> None:
+    picture = tmp_path / "photo.png"
+    picture.write_bytes(b"a photo")
+    with pytest.raises(ModelError, match=r"the model file is '.*photo\.png'; expected a name that ends in \.onnx"):
+        export_run(run, picture)
+    assert picture.read_bytes() == b"a photo"
 
 
 def test_evaluation_uses_the_temperature_of_these_weights_only(run: Run, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from glyphlab.data.glyphset import GlyphSet
@@ -56,6 +57,25 @@ def test_mistakes_are_red_and_right_answers_blue(tmp_path: Path, classes: int, n
         reddish.append(int(np.count_nonzero(red > blue + 60)))
     assert reddish[0] == 0 and reddish[1] > 200 * classes
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("classes", [24, 30, 31])
+def test_cells_carry_their_numbers_and_scales_of_counts_whole_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classes: int
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(sheet.Sheet, "save", lambda self, path: drawn.append(self.figure))
+    _, evaluation = made(3 * classes, names_of(classes), wrong=classes)  # of each class 2 right and a mistake
+    pictures.draw_confusion(evaluation, tmp_path / "c.png", normalised=False)
+    (figure,) = drawn
+    matrix, *scales = figure.axes
+    written = sorted(text.get_text() for text in matrix.texts)
+    assert written == (["1"] * classes + ["2"] * classes if classes <= 30 else [])
+    assert all(text.get_fontsize() >= 5 for text in matrix.texts)
+    assert len(scales) == 2
+    for scale in scales:
+        ticks = scale.get_yticks()
+        assert len(ticks) >= 2 and np.array_equal(ticks, np.rint(ticks))
 
 
 @pytest.mark.parametrize("normalised", [False, True])

@@ -107,14 +107,23 @@ def test_enough_reduces_by_whole_numbers_but_never_below(kind: str) -> None:
     assert np.abs(reduced.astype(int) - expected).max() <= 3
 
 
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+@pytest.mark.parametrize(("size", "reduced"), [((1, 3000), (1, 3000)), ((20, 3000), (10, 1500)), ((7, 800), (7, 800))])
+def test_enough_leaves_the_shorter_side_what_a_character_needs(
+    kind: str, size: tuple[int, int], reduced: tuple[int, int]
+) -> None:
+    for shape, expected in ((size, reduced), (size[::-1], reduced[::-1])):
+        assert load_picture(encoded(np.full(shape, 90, np.uint8), kind), enough=600).shape == expected
+
+
 def test_errors_name_the_file_and_the_reason(tmp_path: Path) -> None:
     noise = np.random.default_rng(8).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     whole = encoded(noise, "jpeg")
     for content, reason in (
         (b"", "the file is empty"),
         (b"hello", "not a picture"),
-        (whole[: len(whole) // 2], "truncated|damaged"),
-        (encoded(noise, "png")[:3000], "truncated|damaged"),
+        (whole[: len(whole) // 2], r"damaged \(.*\); save or copy the picture again"),
+        (encoded(noise, "png")[:3000], r"damaged \(.*\); save or copy the picture again"),
     ):
         path = tmp_path / "bad.png"
         path.write_bytes(content)

@@ -79,6 +79,7 @@ def test_every_picture_is_answered_once_in_any_number_of_parts(job: Job) -> None
         kind = row["file"].rpartition("-")[2].removesuffix(".png")
         assert row["error"] or row["character"] == TRUTH[kind]
     errors = {row["file"]: row["error"] for row in rows if row["error"]}
+    assert {row["certain"] for row in rows} == {""}  # nothing was asked that an answer could fall short of
     assert errors["2.tar/1-upright.png"] == "2.tar/1-upright.png: not a picture, or its start is damaged"
     assert errors["4.tar"].startswith("4.tar: cannot be read as an archive")
     assert errors["none.png"] == "none.png: No such file or directory"
@@ -121,6 +122,21 @@ def test_stopped_after_any_block_it_goes_on_and_answers_the_rest(job: Job, block
     for row, other in zip(rows_of(Path("out/part-1-of-1.csv")), expected, strict=True):
         assert float(row.pop("probability") or 0) == pytest.approx(float(other.pop("probability") or 0), abs=2e-6)
         assert row == other
+
+
+def test_neither_the_list_nor_the_parts_are_written_over(job: Job) -> None:
+    Path("lists").mkdir()
+    entries = Path("list.txt").read_text()
+    Path("lists/part-1-of-1.csv").write_text(entries)
+    with pytest.raises(RunError, match=r"cannot write lists/part-1-of-1\.csv: it is one of the files to be read"):
+        run_part(replace(job, place="lists/part-1-of-1.csv"), Path("lists"))
+    assert Path("lists/part-1-of-1.csv").read_text() == entries and len(list(Path("lists").iterdir())) == 1
+    for number in (1, 2):
+        run_part(job, Path("out"), Part(number, 2))
+    before = Path("out/part-2-of-2.csv").read_bytes()
+    with pytest.raises(RunError, match="one of the files to be read"):
+        merge(Path("out"), Path("out/part-2-of-2.csv"), force=True)
+    assert Path("out/part-2-of-2.csv").read_bytes() == before
 
 
 def test_more_parts_than_entries(job: Job) -> None:

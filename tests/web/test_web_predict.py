@@ -91,6 +91,13 @@ def test_what_is_no_usable_picture_is_refused(client: TestClient, content: bytes
     assert answer.json()["error"]["message"]
 
 
+def test_a_picture_that_was_cut_short_is_refused_with_the_cure(client: TestClient) -> None:
+    noise = np.random.default_rng(8).integers(0, 256, (64, 64), dtype=np.uint8)
+    whole = cv2.imencode(".jpg", noise)[1].tobytes()
+    error = post(client, "/predict", whole[: len(whole) // 2]).json()["error"]
+    assert "truncated" in error["message"] and error["cure"] == "save or copy the picture again"
+
+
 def test_a_bomb_is_refused_by_its_header_without_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     with pytest.raises(Exception, match="25,005,000 pixels"):

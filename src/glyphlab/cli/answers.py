@@ -6,10 +6,11 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from glyphlab.cli.console import shown
 from glyphlab.recognition.rows import answer_row, failure_row, header
 
 if TYPE_CHECKING:
-    from glyphlab.recognition.prediction import Prediction
+    from glyphlab.recognition.prediction import Prediction, Rule
 
 # A table's columns are as wide as its first rows need.
 _FIRST_ROWS = 64
@@ -31,9 +32,9 @@ class AnswerWriter(Protocol):
 class TableWriter:
     """Aligned columns: file, answer, probability, set (where sets were asked for), alternatives."""
 
-    def __init__(self, stream: TextIO, *, with_sets: bool) -> None:
+    def __init__(self, stream: TextIO, rule: Rule) -> None:
         self._stream = stream
-        self._with_sets = with_sets
+        self._with_sets = with_sets = rule.threshold is not None
         self._waiting: list[tuple[str, ...]] = [("file", "answer", "probability", *["set"] * with_sets, "otherwise")]
         self._widths: list[int] | None = None
 
@@ -41,7 +42,7 @@ class TableWriter:
         """Print a row, or keep it until the widths are known."""
         others = "  ".join(f"{name} {probability:.1%}" for name, probability in prediction.alternatives)
         sets = [" ".join(prediction.prediction_set)] * self._with_sets
-        self._waiting.append((file, str(prediction), f"{prediction.probability:.1%}", *sets, others))
+        self._waiting.append((shown(file), str(prediction), f"{prediction.probability:.1%}", *sets, others))
         if self._widths is not None or len(self._waiting) > _FIRST_ROWS:
             self._flush()
 
@@ -65,28 +66,32 @@ class TableWriter:
 class CsvWriter:
     """A row a picture, see `recognition.rows`; the runners-up in columns of their own."""
 
-    def __init__(self, stream: TextIO, *, alternatives: int) -> None:
+    def __init__(self, stream: TextIO, rule: Rule) -> None:
         self._writer = csv.writer(stream, lineterminator="\n")
-        self._alternatives = alternatives
-        self._writer.writerow(header(alternatives))
+        self._rule = rule
+        self._writer.writerow(header(rule.alternatives))
 
     def answer(self, file: str, prediction: Prediction) -> None:
         """Write a row."""
-        self._writer.writerow(answer_row(file, prediction, self._alternatives))
+        self._writer.writerow(answer_row(file, prediction, self._rule))
 
     def failure(self, message: str) -> None:
         """Write a row that holds the error alone."""
-        self._writer.writerow(failure_row("", message, self._alternatives))
+        self._writer.writerow(failure_row("", message, self._rule.alternatives))
 
     def close(self) -> None:
         """Nothing is kept."""
 
 
 class JsonWriter:
-    """One document, {"model": ..., "predictions": [...], "errors": [...]}, with an answer a line."""
+    """One document, {"model": ..., "predictions": [...], "errors": [...]}, with an answer a line.
 
-    def __init__(self, stream: TextIO, *, model: str) -> None:
+    Whether an answer is certain stands there only where the rule asks for something that it could fall short of.
+    """
+
+    def __init__(self, stream: TextIO, rule: Rule, *, model: str) -> None:
         self._stream = stream
+        self._rule = rule
         self._separator = ""
         self._errors: list[str] = []
         stream.write(f'{{"model": {json.dumps(model, ensure_ascii=False)}, "predictions": [')
@@ -94,6 +99,8 @@ class JsonWriter:
     def answer(self, file: str, prediction: Prediction) -> None:
         """Write an object."""
         value: dict[str, Any] = {"file": file, **prediction.to_json()}
+        if not self._rule.judges:
+            del value["certain"]
         self._stream.write(f"{self._separator}\n  {json.dumps(value, ensure_ascii=False)}")
         self._separator = ","
 

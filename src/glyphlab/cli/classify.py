@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glyphlab.cli.console import AsJson, DataDir, print_json, stdout
+from glyphlab.cli.console import AsJson, DataDir, complain, print_json, shown, stdout
 from glyphlab.cli.fetching import fetch_reporter
 from glyphlab.errors import GlyphlabError, ImageError
 
@@ -78,7 +77,7 @@ def classify(
 
     def fail(error: ImageError) -> None:
         errors.append(str(error))
-        sys.stderr.write(f"glyphlab: {error}\n")
+        complain(error)
 
     for path, answer in classify_pictures(classifier, find_pictures(pictures or [], fail), top):
         if isinstance(answer, ImageError):
@@ -107,7 +106,7 @@ def _as_json(path: str, guesses: Sequence[Guess]) -> dict[str, Any]:
 def _print(path: str, guesses: Sequence[Guess]) -> None:
     """A paragraph a picture."""
     best = guesses[0]
-    lines = [path, f"Predicted class index: {best.index}", f"Predicted label: {best.label}"]
+    lines = [shown(path), f"Predicted class index: {best.index}", f"Predicted label: {best.label}"]
     width = max(len(guess.label) for guess in guesses)
     lines += [f"{guess.index:5}  {guess.label:{width}}  {guess.probability:6.1%}" for guess in guesses]
     typer.echo("\n".join(lines) + "\n")

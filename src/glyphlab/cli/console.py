@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,19 +42,39 @@ Coverage = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
+# Characters that a terminal obeys rather than shows, line ends, and bytes of file names that are no text.
+_UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def shown(text: str) -> str:
+    """A name, or a line with names in it, for the eye: what is no character to be seen as Python writes it, "\\n"."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char.encode("unicode_escape").decode() if unicodedata.category(char) in _UNSEEN else char for char in text
+    )
+
 
 def stdout() -> Console:
     """Console for results. Text is never cut when it goes to a file or a pipe."""
-    from rich.console import Console
-
-    return Console(highlight=False, soft_wrap=True)
+    return _console(stderr=False)
 
 
 def stderr() -> Console:
     """Console for progress and remarks."""
-    from rich.console import Console
+    return _console(stderr=True)
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+def _console(*, stderr: bool) -> Console:
+    """A console that shows what names may hold and a terminal would obey."""
+    from rich.console import Console
+    from rich.text import Text
+
+    class Showing(Console):
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str("\n".join(map(shown, text.split("\n"))), **options)
+
+    return Showing(stderr=stderr, highlight=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -63,6 +84,7 @@ def print_json(value: Any) -> None:
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
     """Aligned columns on standard output, two spaces apart and never cut; `right`: the columns flush right."""
+    rows = [[shown(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     for row in (header, *rows):
         cells = [
@@ -88,7 +110,12 @@ def plain_warnings() -> Iterator[None]:
         yield
 
 
+def complain(message: object) -> None:
+    """Say what is wrong, in one line on standard error."""
+    sys.stderr.write(f"glyphlab: {shown(str(message))}\n")
+
+
 def fail(message: str) -> NoReturn:
     """Say what is wrong on standard error and end with exit code 2."""
-    sys.stderr.write(f"glyphlab: {message}\n")
+    complain(message)
     sys.exit(2)

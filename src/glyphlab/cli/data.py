@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from glyphlab.cli.bars import counting_bar
-from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
+from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, shown, stderr, stdout
 from glyphlab.cli.fetching import fetch_reporter
 from glyphlab.cli.usage import App
 
@@ -130,7 +130,7 @@ def show_set(
                 channels=cast("Channels", channels),
                 invert=invert,
                 skip_bad=skip_bad,
-                on_skip=lambda message: stderr().print(f"skipped {message}", markup=False),
+                on_skip=lambda message: stderr().print(shown(f"skipped {message}"), markup=False),
                 on_progress=on_progress,
             )
 
@@ -199,9 +199,9 @@ def _print_findings(data: str, findings: Sequence[Finding]) -> None:
     console = stdout()
     for finding in findings:
         console.print(f"{finding.severity:8}", style=colours[finding.severity], end="")
-        console.print(f"{finding.message}", markup=False)
+        console.print(shown(finding.message), markup=False)
         for example in finding.examples:
-            console.print(f"          {example}", markup=False)
+            console.print(f"          {shown(example)}", markup=False)
         if 0 < len(finding.examples) < finding.count:
             console.print(f"          and {finding.count - len(finding.examples):,} more", markup=False)
     counts = [sum(finding.severity == severity for finding in findings) for severity in colours]

@@ -48,7 +48,7 @@ def export(
         out,
         data_dir=data_dir,
         runs_dir=runs_dir,
-        framing=None if framing == "none" else framing,
+        framing=framing,
         licence=licence,
         int8=int8,
     )

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only
+from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only, complain
 
 if TYPE_CHECKING:
     from glyphlab.cli.answers import AnswerWriter
+    from glyphlab.recognition.prediction import Rule
     from glyphlab.recognition.recognizer import Recognizer
 
 _ALTERNATIVES = 3
@@ -59,6 +61,8 @@ def predict(
     answered, and the exit code is 2.
     """
     from glyphlab.errors import GlyphlabError, ImageError
+    from glyphlab.files import refuse_replacing, refuse_replacing_in
+    from glyphlab.recognition.modelfile import find_model
     from glyphlab.recognition.recognizer import Recognizer
     from glyphlab.recognition.search import find_pictures
 
@@ -71,13 +75,16 @@ def predict(
         if not prepare:
             raise GlyphlabError("--explain shows the preparation, which --no-prepare leaves out; choose one")
         draw = _explainer(recognizer, explain)
+        refuse_replacing_in(explain, ".png", find_pictures(pictures, lambda error: None))
+    if csv_file not in (None, "-"):
+        refuse_replacing(Path(csv_file), chain([find_model(model)], find_pictures(pictures, lambda error: None)))
     failures = 0
-    with _writer(csv_file, as_json, model, with_sets=coverage is not None) as writer:
+    with _writer(csv_file, as_json, model, rule) as writer:
 
         def fail(error: ImageError) -> None:
             nonlocal failures
             failures += 1
-            sys.stderr.write(f"glyphlab: {error}\n")
+            complain(error)
             writer.failure(str(error))
 
         found = _with_progress(find_pictures(pictures, fail), pictures, writing_to_file=csv_file not in (None, "-"))
@@ -93,7 +100,7 @@ def predict(
 
 
 @contextmanager
-def _writer(csv_file: str | None, as_json: bool, model: str, *, with_sets: bool) -> Iterator[AnswerWriter]:
+def _writer(csv_file: str | None, as_json: bool, model: str, rule: Rule) -> Iterator[AnswerWriter]:
     """What answers are written with. A CSV file appears when all are in it."""
     from glyphlab.cli.answers import CsvWriter, JsonWriter, TableWriter
 
@@ -101,11 +108,11 @@ def _writer(csv_file: str | None, as_json: bool, model: str, *, with_sets: bool)
         writer: AnswerWriter
         if csv_file is not None:
             stream = sys.stdout if csv_file == "-" else stack.enter_context(_new_text_file(Path(csv_file)))
-            writer = CsvWriter(stream, alternatives=_ALTERNATIVES)
+            writer = CsvWriter(stream, rule)
         elif as_json:
-            writer = JsonWriter(sys.stdout, model=model)
+            writer = JsonWriter(sys.stdout, rule, model=model)
         else:
-            writer = TableWriter(sys.stdout, with_sets=with_sets)
+            writer = TableWriter(sys.stdout, rule)
         yield writer
         writer.close()
 
@@ -114,7 +121,11 @@ def _writer(csv_file: str | None, as_json: bool, model: str, *, with_sets: bool)
 def _new_text_file(path: Path) -> Iterator[TextIO]:
     from glyphlab.files import whole_file
 
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+    with (
+        whole_file(path) as temporary,
+        # A file's name may be no text at all.
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
+    ):
         yield stream
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glyphlab.cli.console import AsJson, Model, Only
+from glyphlab.cli.console import AsJson, Model, Only, complain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,9 +67,10 @@ def read(
     read, and the exit code is 2.
     """
     from glyphlab.errors import GlyphlabError, ImageError
-    from glyphlab.files import write_text
+    from glyphlab.files import refuse_replacing, refuse_replacing_in, write_text
     from glyphlab.recognition.documents import pages_of
     from glyphlab.recognition.formats import WRITERS
+    from glyphlab.recognition.modelfile import find_model
     from glyphlab.recognition.reader import read as read_page
     from glyphlab.recognition.recognizer import Recognizer
     from glyphlab.recognition.search import find_pictures
@@ -81,12 +82,16 @@ def read(
         raise GlyphlabError(f"{' and '.join('--' + name for name in wanted)} were given; choose one")
     recognizer = Recognizer.load(model)
     recognizer.rule(only=only)  # a mistake in the alphabet is no page's fault
+    if overlay is not None:
+        refuse_replacing_in(overlay, ".png", find_pictures(pages, lambda error: None))
+    if out is not None:
+        refuse_replacing(out, chain([find_model(model)], find_pictures(pages, lambda error: None)))
     failures = 0
 
     def fail(error: ImageError) -> None:
         nonlocal failures
         failures += 1
-        sys.stderr.write(f"glyphlab: {error}\n")
+        complain(error)
 
     done: list[Named] = []
     for path in find_pictures(pages, fail):

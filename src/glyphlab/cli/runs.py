@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glyphlab.cli.console import AsJson, print_json, print_table, stderr
+from glyphlab.cli.console import AsJson, print_json, print_table, shown, stderr
 
 if TYPE_CHECKING:
     from glyphlab.evaluation.comparison.runs_table import RunRow
@@ -60,7 +60,7 @@ def runs(
         print_table(_HEADER, [_cells(row) for row in rows], right=_NUMBERS)
     for row in rows:
         if row.problem:
-            stderr().print(f"{row.name}: unreadable: {row.problem}", markup=False)
+            stderr().print(shown(f"{row.name}: unreadable: {row.problem}"), markup=False)
     if not rows:
         found = (
             f"none of the {len(listed)} runs in {runs_dir} meets the conditions" if listed else f"no runs in {runs_dir}"

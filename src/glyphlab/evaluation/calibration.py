@@ -159,7 +159,8 @@ def draw_reliability(diagrams: dict[str, Reliability], heading: str, path: Path)
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
-    figure = Figure(figsize=(0.7 + 4.0 * len(diagrams), 5.4), layout="constrained")
+    columns = 3 if len(diagrams) > 1 else 1  # of the legend, which has no place in the diagram that no bar can reach
+    figure = Figure(figsize=(0.7 + 4.0 * len(diagrams), 5.4 + 0.6 / columns), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(heading, fontsize=11)
     grid = figure.subplots(2, len(diagrams), squeeze=False, sharex=True, height_ratios=(3, 1))
@@ -177,7 +178,9 @@ def draw_reliability(diagrams: dict[str, Reliability], heading: str, path: Path)
         below.set_xlabel("confidence: probability of the answer")
     grid[0][0].set_ylabel("accuracy: share answered correctly")
     grid[1][0].set_ylabel("images")
-    grid[0][0].legend(fontsize=8, loc="upper left", frameon=False)
+    figure.legend(
+        *grid[0][0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=columns, frameon=False
+    )
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=150)
 

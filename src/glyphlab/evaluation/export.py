@@ -33,6 +33,7 @@ from glyphlab.training.run import Run
 
 INT8_NAME = "model-int8.onnx"
 LARGEST_DIFFERENCE = 1e-4
+_FRAMING_CHOICES = ("auto", *FRAMINGS, "none")
 _SHOWN_COVERAGE = 0.95
 
 
@@ -150,13 +151,19 @@ def export_run(
     then run by ONNX Runtime on the whole test part; where any probability differs from torch's by more than
     1e-4, or any answer changes, it is not kept.
 
-    framing: how pictures become glyphs: "mnist" or "emnist"; None: fitted in whole, as the pictures of a folder
-    are in training; "auto": what the run's data calls for. licence: of the model, for its description. int8:
-    write a quantised model beside it as well.
+    path: a name that ends in .onnx. framing: how pictures become glyphs: "mnist" or "emnist"; "none" or None: fitted
+    in whole, as the pictures of a folder are in training; "auto": what the run's data calls for. licence: of the
+    model, for its description. int8: write a quantised model beside it as well.
 
-    Raises `RunError`, `DataError` when the run's data are not there or have changed, `ModelError` when the
-    network cannot be exported or the check fails.
+    Raises `RunError`, `DataError` when the run's data are not there or have changed, `ModelError` for another name or
+    framing, when the network cannot be exported or the check fails.
     """
+    if path is not None and path.suffix.lower() != ".onnx":
+        raise ModelError(f"the model file is '{path}'; expected a name that ends in .onnx")
+    if framing == "none":
+        framing = None
+    elif framing is not None and framing not in _FRAMING_CHOICES:
+        raise ModelError(f"unknown framing '{framing}'; {did_you_mean(framing, _FRAMING_CHOICES)}")
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
     answers = _Answers.of(run, data_dir)
     report, answered = _export(answers, path or run.folder / MODEL_NAME, framing, licence)
@@ -277,8 +284,6 @@ def fits_inverted(recipe: Recipe) -> bool:
 
 
 def _require_framing(framing: str, image_shape: tuple[int, int, int]) -> None:
-    if framing not in FRAMINGS:
-        raise ModelError(f"unknown framing '{framing}'; {did_you_mean(framing, FRAMINGS)}")
     channels, height, width = image_shape
     if channels != 1 or height != width:
         raise ModelError(

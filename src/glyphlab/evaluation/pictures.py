@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-_EVERY_CELL = 20  # up to so many classes each cell of the confusion matrix carries its number
+_EVERY_CELL = 30  # up to so many classes each cell of the confusion matrix carries its number
+_ONE_EDGE = 20  # up to so many the eye finds a cell's row and column from one edge, and its shade needs no scale
+_CELL_INCHES, _SMALL_CELL_INCHES = 0.36, 0.27  # with room for a number; without
 _TILE_INCHES = 1.05  # width of an image in the grid of examples
 
 
@@ -32,14 +34,15 @@ def draw_confusion(evaluation: Evaluation, path: Path, normalised: bool) -> None
 
     normalised: percent of each row (of the images of that class) instead of counts. Right answers (blue) and
     mistakes (red) have a colour scale each, the mistakes' a square root, so that a few mistakes among
-    thousands of right answers are seen. Up to 20 classes every cell carries its number, with more only the
+    thousands of right answers are seen. Up to 30 classes every cell carries its number, with more only the
     largest mistakes do. Raises `RunError` when the file cannot be written.
     """
-    from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+    from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
     classes = len(evaluation.class_names)
-    many = classes > _EVERY_CELL
-    side = min(max(0.27 * classes, 4.2), 17.0)  # of the matrix; this and what follows in inches
+    many = classes > _ONE_EDGE
+    cell = _CELL_INCHES if classes <= _EVERY_CELL else _SMALL_CELL_INCHES
+    side = min(max(cell * classes, 4.2), 17.0)  # of the matrix; this and what follows in inches
     cell_points = 72 * side / classes
     names = [drawable(shortened(name)) for name in evaluation.class_names]
     size = min(11.0, 0.75 * cell_points)
@@ -65,9 +68,10 @@ def draw_confusion(evaluation: Evaluation, path: Path, normalised: bool) -> None
     for kind, bar_bottom in ((_right(counts), bottom + side - bar_tall), (_mistakes(counts), bottom)):
         image = _draw_cells(axes, counts, shares, kind, normalised, cell_points)
         if many:
-            bar = sheet.figure.colorbar(image, cax=sheet.axes(bar_left, bar_bottom, 0.16, bar_tall))
+            ticks = None if normalised else MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10])
+            bar = sheet.figure.colorbar(image, cax=sheet.axes(bar_left, bar_bottom, 0.16, bar_tall), ticks=ticks)
             bar.ax.set_title(kind.label, fontsize=9, loc="left")
-            unit = PercentFormatter(xmax=1) if normalised else StrMethodFormatter("{x:g}")
+            unit = PercentFormatter(xmax=1) if normalised else StrMethodFormatter("{x:,g}")
             bar.ax.yaxis.set_major_formatter(unit)
             bar.ax.tick_params(labelsize=8)
     sheet.save(path)

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from glyphlab.errors import ImageError
 from glyphlab.imaging.background import Evened, even_out, ink_level
 from glyphlab.imaging.parts import choose_parts
+from glyphlab.imaging.picture import SMALLEST_SIDE
 from glyphlab.imaging.ruling import remove_ruled_lines
 from glyphlab.imaging.strokes import stroke_width, widen
 
-SMALLEST_SIDE = 8
 # Ink is looked for in a picture of about this size: large enough for smooth edges, small enough to be quick.
 WORKING_SIDE = 400
 # The glyph is drawn this many times larger before it is reduced to its pixels.

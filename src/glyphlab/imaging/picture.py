@@ -27,6 +27,9 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 # A page of A3 scanned at 600 dpi has 70 million pixels. Pillow's own limit, where it is lower, counts as well.
 MAX_PIXELS = 89_000_000
 
+# A smaller picture shows no character; reducing leaves at least so much of the shorter side.
+SMALLEST_SIDE = 8
+
 # Pillow's modes whose pixels are grey by their nature.
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"})
 _SIXTEEN_BIT_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
@@ -54,7 +57,8 @@ def load_picture(source: PictureSource, *, enough: int | None = None) -> NDArray
         uint8 or uint16 of the full range, bool, or floats in 0..1, [H, W], [H, W, 1], [H, W, 3] RGB or
         [H, W, 4] RGBA.
     enough: longer side in pixels that will do. A larger file is reduced by a whole number, averaging areas, as long
-        as it keeps that; JPEG files are decoded smaller to begin with. This saves most of the time. None: as it is.
+        as it keeps that, and `SMALLEST_SIDE` on the shorter side; JPEG files are decoded smaller to begin with. This
+        saves most of the time. None: as it is.
 
     Returns uint8 [H, W] grey or [H, W, 3] RGB: EXIF rotation applied, transparency laid on white (on black where
     everything visible is nearly white), 16 bits scaled to 8, palettes and CMYK converted, the first frame of
@@ -67,7 +71,7 @@ def load_picture(source: PictureSource, *, enough: int | None = None) -> NDArray
             if enough is not None:
                 _draft(picture, enough)
             flat = flatten(picture)
-            by = 1 if enough is None else max(flat.size) // enough
+            by = 1 if enough is None else min(max(flat.size) // enough, min(flat.size) // SMALLEST_SIDE)
             return np.asarray(flat.reduce(by) if by > 1 else flat)
     except ImageError as error:
         raise ImageError(f"{_name_of(source)}: {error}") from error
@@ -101,12 +105,18 @@ def opened(source: str | Path | bytes | Image.Image) -> Iterator[Image.Image]:
         empty = not source if isinstance(source, bytes) else Path(str(source)).stat().st_size == 0
         raise ImageError("the file is empty" if empty else "not a picture, or its start is damaged") from error
     except OSError as error:
-        raise ImageError(error.strerror or str(error)) from error
+        # Only the operating system's errors have a strerror; the others are Pillow's, of a file that was cut short.
+        raise (ImageError(error.strerror) if error.strerror else damaged(error)) from error
     except MemoryError as error:
         raise ImageError("too large for the memory; scale the picture down") from error
     except Exception as error:  # Pillow's decoders raise anything at all on damaged bytes
-        reason = " ".join(f"{type(error).__name__}: {error}".split())  # of one line
-        raise ImageError(f"damaged ({reason})") from error
+        raise damaged(error) from error
+
+
+def damaged(error: Exception) -> ImageError:
+    """What to say of a picture over which its decoder stumbled; the caller names the file."""
+    reason = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    return ImageError(f"damaged ({' '.join(reason.split())}); save or copy the picture again")
 
 
 def flatten(picture: Image.Image) -> Image.Image:
@@ -165,10 +175,11 @@ def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _draft(picture: Image.Image, enough: int) -> None:
-    """Let the JPEG decoder shrink by 2, 4 or 8 as long as the longer side keeps `enough` pixels."""
+    """Let the JPEG decoder shrink by 2, 4 or 8 as long as the longer side keeps `enough` pixels, see `load_picture`."""
     scale = enough / max(picture.size)
     if scale < 1:
-        picture.draft(None, (max(1, int(picture.width * scale)), max(1, int(picture.height * scale))))
+        width, height = (max(SMALLEST_SIDE, int(side * scale)) for side in picture.size)
+        picture.draft(None, (width, height))
 
 
 def _refuse_size(width: int, height: int) -> None:

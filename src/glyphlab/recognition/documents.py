@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.errors import ImageError
-from glyphlab.imaging.picture import MAX_PIXELS, load_picture, opened
+from glyphlab.imaging.picture import MAX_PIXELS, damaged, load_picture, opened
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -55,7 +55,7 @@ def _frame(picture: Picture, number: int, name: str) -> NDArray[np.uint8] | Imag
     except ImageError as error:
         return ImageError(f"{name}: {error}")
     except Exception as error:  # Pillow's decoders raise anything at all on damaged bytes
-        return ImageError(f"{name}: damaged ({' '.join(str(error).split())})")
+        return ImageError(f"{name}: {damaged(error)}")
 
 
 def _loaded(path: Path) -> NDArray[np.uint8] | ImageError:

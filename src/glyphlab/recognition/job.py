@@ -14,12 +14,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from glyphlab.errors import DataError, ImageError, RecipeError, RunError
-from glyphlab.files import whole_file
+from glyphlab.files import refuse_replacing, whole_file
 from glyphlab.imaging.picture import PictureSource
 from glyphlab.recognition.answerfile import AnswerFile, Note, Progress, answer_file
 from glyphlab.recognition.modelfile import find_model
@@ -102,7 +102,8 @@ def run_part(
 
     part: default: all there is. threads: as in `Recognizer.load`. on_progress: told, after each block that is safely
     on the disk, of the progress and of the number of the part's sources. A picture that cannot be used has a row with
-    what is wrong. Raises `DataError` (the list), `ModelError` (the model), `RunError` (the folder).
+    what is wrong. Raises `DataError` (the list), `ModelError` (the model), `RunError` (the folder; or the answers would
+    replace what is read).
     """
     part = part or Part()
     recognizer = Recognizer.load(job.model, threads=threads)
@@ -114,6 +115,7 @@ def run_part(
     path = folder / f"{part.stem}.csv"
     if not path.with_suffix(".json").exists():  # nothing of it has begun, and nothing shall where it could not work
         _refuse_wrong_folder(job.place)
+        refuse_replacing(path, chain([job.place, find_model(job.model)], sources(job.place)))
     with answer_file(path, described, _rows([header(job.alternatives)])) as answers:
         if not answers.progress.done:
             _answer_all(job, part, recognizer, rule, answers, block_pictures, on_progress, part.sources_of(total))
@@ -124,12 +126,13 @@ def merge(folder: Path, path: Path, *, force: bool = False) -> Progress:
     """Put the answers of all parts into one CSV file, part after part; returns the sums.
 
     Raises `RunError`: no parts there, some missing or not done, of different jobs, changed since, or `path` exists
-    and not force.
+    and not force, or is one of the parts.
     """
     if path.exists() and not force:
         raise RunError(f"{path} exists; choose another name, or replace it with --force")
     notes = notes_in(folder)
     _refuse_incomplete(notes, folder)
+    refuse_replacing(path, (folder / f"{stem}{suffix}" for stem in notes for suffix in (".csv", ".json")))
     total = Progress(done=True)
     with whole_file(path) as temporary, temporary.open("wb") as out:
         for number, (stem, note) in enumerate(notes.items()):
@@ -208,7 +211,7 @@ def _answered(
         name, bad, number, item = waiting.popleft()
         result = bad or answer
         if isinstance(result, Prediction):
-            yield answer_row(name, result, job.alternatives), False, number, item
+            yield answer_row(name, result, rule), False, number, item
         else:
             message = str(result).replace("the bytes: ", f"{name}: ", 1)
             yield failure_row(name, message, job.alternatives), True, number, item

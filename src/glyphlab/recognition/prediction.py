@@ -21,7 +21,8 @@ class Prediction:
     probability: its calibrated probability, 0 to 1.
     alternatives: the next classes with their probabilities, the most probable first.
     certain: the probability reaches the least confidence asked for, and the prediction set, where one was
-        asked for, holds this character alone.
+        asked for, holds this character alone; True where neither was asked for, however low the probability
+        (`Rule.judges` says which; tables and JSON of the command line then leave it out).
     prediction_set: the characters that cannot be ruled out at the coverage asked for, the most probable first,
         `character` always among them; empty where no coverage was asked for.
     """
@@ -68,6 +69,11 @@ class Rule:
         if self.alternatives < 0:
             raise GlyphlabError(f"alternatives is {self.alternatives}; expected 0 or more")
         object.__setattr__(self, "_names", np.array(self.alphabet.names, dtype=object))
+
+    @property
+    def judges(self) -> bool:
+        """Whether an answer can be uncertain at all: a least confidence or prediction sets were asked for."""
+        return self.min_confidence > 0 or self.threshold is not None
 
     def decide(self, probs: NDArray[np.float32]) -> list[Prediction]:
         """An answer a row. probs: float32 [N, K] over all classes of the model.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glyphlab.recognition.prediction import Prediction
+from glyphlab.recognition.prediction import Prediction, Rule
 
 
 def header(alternatives: int) -> list[str]:
@@ -11,12 +11,15 @@ def header(alternatives: int) -> list[str]:
     return ["file", "character", "probability", "certain", "prediction_set", *others, "error"]
 
 
-def answer_row(file: str, prediction: Prediction, alternatives: int) -> list[str]:
-    """One picture's answer. The characters of a prediction set are separated by spaces."""
-    others = [cell for name, p in prediction.alternatives[:alternatives] for cell in (name, f"{p:.6f}")]
-    others += [""] * (2 * alternatives - len(others))
+def answer_row(file: str, prediction: Prediction, rule: Rule) -> list[str]:
+    """One picture's answer by `rule`. The characters of a prediction set are separated by spaces.
+
+    certain: "true" or "false", empty where the rule asks for nothing that an answer could fall short of.
+    """
+    others = [cell for name, p in prediction.alternatives for cell in (name, f"{p:.6f}")]
+    others += [""] * (2 * rule.alternatives - len(others))
     sets = " ".join(prediction.prediction_set)
-    certain = "true" if prediction.certain else "false"
+    certain = ("true" if prediction.certain else "false") if rule.judges else ""
     return [file, prediction.character, f"{prediction.probability:.6f}", certain, sets, *others, ""]
 
 
