@@ -18,7 +18,7 @@ def test_the_reports_trials_are_shipped() -> None:
     efforts = {*EFFORTS, *(f"{data}-{effort}" for data in OUR_SETS for effort in EFFORTS)}
     expected = REPORT_TRIALS | efforts | {
         "characters", "digits", "transfer", "greek-frozen", *(f"emnist-balanced-teacher-{n}" for n in (1, 2, 3)),
-        "mnist-teacher-1", "mnist-teacher-2", "fashion-mnist-teacher",
+        "mnist-teacher-1", "mnist-teacher-2",
         "mnist-net", "fashion-net", "letters-advancednet", "letters-advancednet-noflip",
         "mnist-3conv", "mnist-3conv-bn", "mnist-3conv-bn-b32", "mnist-3conv-bn-adam", "mnist-3conv-bn-adam-b32",
     }  # fmt: skip
