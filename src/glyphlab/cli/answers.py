@@ -83,7 +83,11 @@ class CsvWriter:
 
 
 class JsonWriter:
-    """One document, {"model": ..., "predictions": [...], "errors": [...]}, with an answer a line."""
+    """One document, {"model": ..., "predictions": [...], "errors": [...]}, with an answer a line.
+
+    It is closed when all answers are in it. One that Ctrl-C or an error cut short stays open on purpose: no parser
+    takes a part of the answers for all of them.
+    """
 
     def __init__(self, stream: TextIO, *, model: str) -> None:
         self._stream = stream

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only
+from glyphlab.cli.stopping import stop_leaves
 
 if TYPE_CHECKING:
     from glyphlab.cli.answers import AnswerWriter
@@ -72,7 +73,10 @@ def predict(
             raise GlyphlabError("--explain shows the preparation, which --no-prepare leaves out; choose one")
         draw = _explainer(recognizer, explain)
     failures = 0
-    with _writer(csv_file, as_json, model, with_sets=coverage is not None) as writer:
+    with (
+        stop_leaves(_stopped_in(csv_file, as_json)),
+        _writer(csv_file, as_json, model, with_sets=coverage is not None) as writer,
+    ):
 
         def fail(error: ImageError) -> None:
             nonlocal failures
@@ -90,6 +94,14 @@ def predict(
                 draw(Path(str(path)))
     if failures:
         raise typer.Exit(2)
+
+
+def _stopped_in(csv_file: str | None, as_json: bool) -> str:
+    """What a Ctrl-C among the answers leaves."""
+    if csv_file not in (None, "-"):
+        return f"{csv_file} is not written; the same command begins anew"
+    cut = ", so the JSON document is not closed" if as_json else ""
+    return f"not all answers were printed{cut}; the same command begins anew"
 
 
 @contextmanager
