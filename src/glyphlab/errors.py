@@ -16,6 +16,7 @@ line prints it and ends with exit code 2. Any other exception is a bug and keeps
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 
@@ -41,6 +42,11 @@ class ModelError(GlyphlabError):
 
 class RunError(GlyphlabError):
     """A run folder cannot be written, continued or evaluated."""
+
+
+def quoted(word: object) -> str:
+    """A path or a name as a shell takes it for one word, for the commands that messages offer."""
+    return shlex.quote(str(word))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
