@@ -16,6 +16,7 @@ line prints it and ends with exit code 2. Any other exception is a bug and keeps
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 
@@ -45,6 +46,11 @@ class RunError(GlyphlabError):
 
 class GlyphlabWarning(UserWarning):
     """What a user should know and what stops nothing. The command line prints it as one line."""
+
+
+def quoted(word: object) -> str:
+    """A path or a name as a shell takes it for one word, for the commands that messages offer."""
+    return shlex.quote(str(word))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
+import os
 import re
 import signal
 import sys
@@ -11,10 +13,62 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 # The numbers of these parameters in glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
+_AGAIN_SECONDS = 2.0
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+class CtrlC:
+    """Ctrl-C raises `KeyboardInterrupt`, as always, and is remembered whatever becomes of that exception.
+
+    An extension module that is being imported may turn the exception into another, and code that is called from C may
+    lose it. So it is raised again every two seconds until somebody has `heard` it, and a second Ctrl-C ends the process
+    at once, with exit code 130.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def listen(self) -> None:
+        """From here on, to the end of the process; not where Ctrl-C is ignored, as in a shell's background."""
+        if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            return
+        signal.signal(signal.SIGINT, self._receive)
+        if hasattr(signal, "setitimer"):  # not on Windows
+            signal.signal(signal.SIGALRM, self._again)
+        sys.unraisablehook = self._lost
+        # Python gives up its handlers before the process has ended, which would then die of the signal.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+
+    def heard(self) -> None:
+        """The process comes to its end; nothing need be raised again."""
+        if self.requested and hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            # Not by sys.stderr, which this may have interrupted. A progress bar has hidden the cursor.
+            os.write(2, b"glyphlab: stopped at once\n" + (_SHOW_CURSOR if os.isatty(2) else b""))
+            os._exit(130)
+        self.requested = True
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS, _AGAIN_SECONDS)
+        raise KeyboardInterrupt
+
+    def _again(self, number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def _lost(self, unraisable: UnraisableHookArgs) -> None:
+        """What cannot be raised is shown, but for the exception that will be raised again."""
+        if not (self.requested and issubclass(unraisable.exc_type, KeyboardInterrupt)):
+            sys.__unraisablehook__(unraisable)
 
 
 @contextmanager

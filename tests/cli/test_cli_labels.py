@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -76,6 +77,20 @@ def test_find_says_what_to_do_next(cli: Callable[..., Any], spoilt: Path, runs: 
     assert "out-of-sample probabilities are at hand" in done.err
 
 
+def test_findings_elsewhere_are_reviewed_there(cli: Callable[..., Any], spoilt: Path, runs: Path) -> None:
+    place = runs / "labels found"
+    shutil.copytree(runs / "labels-bars", place)
+    done = cli("labels", "find", spoilt, "--folds", "3", *FAST, "--out", place, "--runs-dir", runs)
+    assert done.code == 0, done.err
+    offered = next(line for line in done.out.splitlines() if line.startswith("next: glyphlab "))
+    reviewed = cli(*shlex.split(offered)[2:], "--accept-top", "4")
+    assert reviewed.code == 0, reviewed.err
+    assert (place / "corrections.csv").is_file()
+    offered = next(line for line in reviewed.out.splitlines() if line.startswith("next: glyphlab "))
+    words = [str(runs / "better") if word == "NEW-FOLDER" else word for word in shlex.split(offered)[2:]]
+    assert cli(*words).code == 0
+
+
 def test_ctrl_c_says_how_to_go_on(
     cli: Callable[..., Any], spoilt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +99,7 @@ def test_ctrl_c_says_how_to_go_on(
 
     monkeypatch.setattr("glyphlab.evaluation.labels.target.out_of_sample", interrupted)
     done = cli("labels", "find", spoilt, "--runs-dir", tmp_path, "--quiet")
-    assert done.code == 130 and "the same command goes on from here" in done.err
+    assert done.code == 130 and done.err == "glyphlab: stopped; the same command goes on from here\n"
 
 
 def test_other_settings_do_not_mix_with_former_ones(cli: Callable[..., Any], spoilt: Path, runs: Path) -> None:

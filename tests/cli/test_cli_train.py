@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from glyphlab.errors import RunError
+from glyphlab.training.run import Run
 
 FAST = ["--set", "network.width=4", "--set", "engine.precision=float32", "--set", "engine.channels_last=false"]
 
@@ -63,6 +68,15 @@ def test_evaluate_prints_examples_and_json(cli: Callable[..., Any], run_folder: 
     assert len(summary["examples"]) == 2 and len(summary["examples"][0]["log_probs"]) == 3
 
 
+def test_evaluate_says_now_and_then_how_far_it_is(
+    cli: Callable[..., Any], run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("evaluate", run_folder, "--split", "train").err == ""  # soon done
+    monkeypatch.setattr("glyphlab.cli.bars.LINE_EVERY_SECONDS", 0.0)
+    shown = cli("evaluate", run_folder, "--split", "train", "--json")
+    assert shown.err == "judging: 120 of 120\n" and json.loads(shown.out)["n"] == 120
+
+
 def test_evaluate_on_other_data(cli: Callable[..., Any], run_folder: Path, picture_folder: Path) -> None:
     judged = cli("evaluate", run_folder, "--data", picture_folder / "test", "--json")
     assert judged.code == 0, judged.err
@@ -86,6 +100,27 @@ def test_train_json_is_one_document_on_standard_output(
     assert done.code == 0, done.err
     outcome = json.loads(done.out)
     assert outcome["status"] == "finished" and outcome["test"]["n"] == 30
+
+
+def test_what_is_offered_next_is_there_and_works(cli: Callable[..., Any], picture_folder: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "my runs ü"
+    done = cli("train", picture_folder, "--epochs", 1, "--runs-dir", runs, "-q", "--no-evaluate", *FAST)
+    assert done.code == 0, done.err
+    folder = runs / "bars-fast-1"
+    (named,) = re.findall(r"\((curves.*) \.\.\.\)", done.out)
+    assert all((folder / name).exists() for name in named.split(", "))
+    offered = [shlex.split(line) for line in done.out.splitlines() if line.startswith("  glyphlab ")]
+    assert [words[1] for words in offered] == ["evaluate", "export", "train"]
+    for words in offered:
+        again = cli(*words[1:])
+        assert again.code == 0, again.err
+
+
+def test_an_unfinished_run_offers_a_command_that_a_shell_takes(tmp_path: Path) -> None:
+    folder = tmp_path / "runs ü x" / "one"
+    with pytest.raises(RunError, match="holds no weights yet; continue it with: ") as raised:
+        Run(folder).classifier()
+    assert shlex.split(str(raised.value).rpartition(": ")[2]) == ["glyphlab", "train", "--resume", str(folder)]
 
 
 def test_resume_extends_and_refuses(cli: Callable[..., Any], picture_folder: Path, tmp_path: Path) -> None:
@@ -211,6 +246,19 @@ def test_help_is_there_for_every_command_and_quick() -> None:
         assert command in done.stdout
     # The figure itself, 0.3 s, is measured by hand; here only that nothing heavy crept in.
     assert best < 2.0
+
+
+def test_every_help_has_an_example() -> None:
+    from typer.main import get_command
+
+    from glyphlab.cli.main import app
+
+    def without(command: Any, name: str) -> list[str]:
+        own = [] if "glyphlab " in (command.epilog or "") else [name]
+        below = getattr(command, "commands", {})
+        return own + [missing for word in below for missing in without(below[word], f"{name} {word}")]
+
+    assert without(get_command(app), "glyphlab") == []
 
 
 def test_version(cli: Callable[..., Any]) -> None:

@@ -78,6 +78,13 @@ def test_a_shipped_model_learns_signs_and_the_result_is_used_like_any(signs: Pat
     assert refused.code == 2 and "replace it with --force" in refused.err
 
 
+def test_without_a_terminal_what_is_tried_is_said_in_lines(signs: Path, tmp_path: Path, cli: Cli) -> None:
+    done = cli("transfer", "digits", signs, "--way", "means", "--runs-dir", tmp_path, *QUICK)
+    assert done.code == 0, done.err
+    lines = done.err.splitlines()
+    assert "preparing pictures: 1 of 21" in lines and "trying means: 0 of 5" in lines and "" not in lines
+
+
 def test_a_run_made_by_transfer_can_be_transferred_from(signs: Path, tmp_path: Path) -> None:
     first = transfer("digits", signs, way="means", runs_dir=tmp_path, settings={"transfer.copies": 2})
     (first.run.folder / "model.onnx").unlink()

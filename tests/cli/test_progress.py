@@ -35,7 +35,7 @@ def test_plain_lines_say_each_epoch_and_now_and_then_a_step(
     lines.note("engine: [cpu]")
     lines.start(PLAN)
     lines.step(NEWS)
-    monkeypatch.setattr(progress, "_LINE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "LINE_EVERY_SECONDS", 0.0)
     lines.step(NEWS)
     lines.epoch(ROW)
     lines.stop()

@@ -86,6 +86,9 @@ class CsvWriter:
 class JsonWriter:
     """One document, {"model": ..., "predictions": [...], "errors": [...]}, with an answer a line.
 
+    It is closed when all answers are in it. One that Ctrl-C or an error cut short stays open on purpose: no parser
+    takes a part of the answers for all of them.
+
     Whether an answer is certain stands there only where the rule asks for something that it could fall short of.
     """
 

@@ -1,7 +1,8 @@
-"""Progress bars for work that counts; on standard error, and only where that is a terminal."""
+"""Progress of work that counts: bars where standard error is a terminal, now and then a line elsewhere."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,6 +11,28 @@ from glyphlab.cli.console import stderr
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+LINE_EVERY_SECONDS = 30.0
+
+
+def lines_now_and_then(beginnings: bool = False) -> Callable[[str, int, int], None]:
+    """A line each half minute that says how far a part of the work is, told by (part, done, total).
+
+    beginnings: also one for each part that begins.
+    """
+    from rich.markup import escape
+
+    console, begun, last = stderr(), set[str](), time.monotonic()
+
+    def say(task: str, done: int, total: int) -> None:
+        nonlocal last
+        begins = beginnings and task not in begun
+        begun.add(task)
+        if begins or time.monotonic() - last >= LINE_EVERY_SECONDS:
+            last = time.monotonic()
+            console.print(f"{escape(task)}: {done:,} of {total:,}")
+
+    return say
 
 
 @contextmanager
@@ -49,11 +72,12 @@ def task_bars(lines: bool = False) -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def counting_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """One bar, told by (done, total), that appears with the first word of it; None where there is no terminal."""
+def counting_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """One bar, told by (done, total), that appears with the first word of it; elsewhere now and then a line."""
     console = stderr()
     if not console.is_terminal:
-        yield None
+        say = lines_now_and_then()
+        yield lambda done, total: say(what, done, total)
         return
     from rich.progress import Progress
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = App(
     help="List, fetch, show and check data sets.",
+    epilog="Example: [bold]glyphlab data fetch mnist[/], then [bold]glyphlab data show mnist[/]",
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},

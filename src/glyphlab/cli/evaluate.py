@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glyphlab.cli.bars import counting_bar
 from glyphlab.cli.console import AsJson, DataDir, print_json, stdout
 from glyphlab.errors import GlyphlabError, did_you_mean
+
+if TYPE_CHECKING:
+    from glyphlab.data.catalogue import Split
 
 EXAMPLES = """[bold]Examples[/]
 
@@ -58,7 +62,9 @@ def evaluate(
     if split not in ("test", "train"):
         raise GlyphlabError(f"--split is '{split}'; {did_you_mean(split, ['test', 'train'])}")
     opened = Run.open(run, runs_dir)
-    evaluation, glyphs = judge(opened, opened.classifier(), data, "test" if split == "test" else "train", data_dir)
+    part: Split = "test" if split == "test" else "train"
+    with counting_bar("judging") as on_progress:
+        evaluation, glyphs = judge(opened, opened.classifier(), data, part, data_dir, on_progress)
     folder = evaluation_folder(opened, glyphs.name if data else None, split)
     write_evaluation(evaluation, glyphs, folder, opened.weights_sha256(), temperature_of(opened))
     first = list(range(min(examples, len(glyphs))))

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glyphlab.cli.bars import LINE_EVERY_SECONDS
 from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only, print_json, print_table, stderr, stdout
+from glyphlab.cli.stopping import stop_leaves
 from glyphlab.cli.usage import App
 from glyphlab.process import peak_memory_mb
 
 if TYPE_CHECKING:
     from glyphlab.recognition.answerfile import Note, Progress
 
-_LOG_EVERY_SECONDS = 30.0
 _Folder = Annotated[Path, typer.Argument(help="The folder that --out named.", metavar="FOLDER")]
 
 app = App(
     help="Predict for millions of pictures: in parts, resumable, from lists and .tar archives.",
+    epilog="Example: [bold]glyphlab job predict shards/ --out answers/[/]",
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -72,7 +74,7 @@ def predict(
 
     chosen = Part.parse(part)
     job = Job(place, model, only, min_confidence, coverage, alternatives, prepared=not prepare)
-    with _watching(f"part {part}") as on_progress:
+    with stop_leaves("the same command goes on from here"), _watching(f"part {part}") as on_progress:
         progress = run_part(job, out, chosen, threads=threads, on_progress=on_progress)
     path = out / f"{chosen.stem}.csv"
     peak_mb = peak_memory_mb()
@@ -148,12 +150,12 @@ def _sentence(progress: Progress) -> str:
 def _watching(name: str) -> Iterator[Callable[[Progress, int], None]]:
     """A bar on a terminal, a line every half minute in a log."""
     if not stderr().is_terminal:
-        next_line = time.monotonic() + _LOG_EVERY_SECONDS
+        next_line = time.monotonic() + LINE_EVERY_SECONDS
 
         def log(progress: Progress, sources: int) -> None:
             nonlocal next_line
             if time.monotonic() >= next_line:
-                next_line = time.monotonic() + _LOG_EVERY_SECONDS
+                next_line = time.monotonic() + LINE_EVERY_SECONDS
                 behind = f"{progress.source:,} of {sources:,} entries"
                 stderr().print(f"{name}: {behind}, {_sentence(progress)}", markup=False)
 

@@ -10,17 +10,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glyphlab.cli.bars import counting_bar
-from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
+from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stdout
 from glyphlab.cli.settings import parse_settings, require_once
+from glyphlab.cli.stopping import stop_leaves
 from glyphlab.cli.usage import App
-from glyphlab.errors import GlyphlabError, did_you_mean
+from glyphlab.errors import GlyphlabError, did_you_mean, quoted
 
 if TYPE_CHECKING:
     from glyphlab.data.catalogue import Split
     from glyphlab.evaluation.labels.search import LabelSearch
 
+EXAMPLES = """[bold]Examples[/]
+
+glyphlab labels find mnist
+
+glyphlab labels review mnist
+
+glyphlab labels apply mnist runs/labels-mnist/corrections.csv --out mnist-corrected
+"""
+
 app = App(
     help="Find suspicious labels, review them, and make a corrected data set. Originals are never touched.",
+    epilog=EXAMPLES,
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -95,23 +106,24 @@ def find(
         changes["training.epochs"] = epochs
     opened = LabelTarget.open(target, recipe=recipe, settings=changes, data_dir=data_dir, runs_dir=runs_dir)
     folder = out or opened.folder(part)
-    try:
-        with nullcontext() if quiet else counting_bar("comparing images") as on_progress:
-            if part == "test":
-                _refuse_training_options(recipe, changes)
-                search = opened.search_test(on_progress)
-            else:
-                search = opened.search_train(
-                    folds, folder=out, reporter=reporter_for(quiet=quiet), force=force, on_progress=on_progress
-                )
-    except KeyboardInterrupt:
-        stderr().print("[bold]stopped[/]; the same command goes on from here")
-        sys.exit(130)
-    pictures = opened.write(search, folder)
+    with (
+        stop_leaves("the same command goes on from here"),
+        nullcontext() if quiet else counting_bar("comparing images") as on_progress,
+    ):
+        if part == "test":
+            _refuse_training_options(recipe, changes)
+            search = opened.search_test(on_progress)
+        else:
+            search = opened.search_train(
+                folds, folder=out, reporter=reporter_for(quiet=quiet), force=force, on_progress=on_progress
+            )
+        pictures = opened.write(search, folder)
     if as_json:
         print_json(search.summary() | {"folder": str(folder), "suspicious": search.rows(20)})
     else:
-        _print_findings(search, target, folder, part, pictures)
+        there = f" --found {quoted(folder)}" if out is not None else ""
+        then = f"glyphlab labels review {quoted(target)}{there}{_options(part, runs_dir)}"
+        _print_findings(search, part, folder, pictures, then)
 
 
 @app.command("review", epilog=REVIEW_EXAMPLES)
@@ -171,8 +183,8 @@ def review(
         return
     figures = ", ".join(f"{number} {action}" for action, number in tally.items())
     stdout().print(f"{path}: {figures}", markup=False)
-    option = "" if part == "train" else " --split test"
-    stdout().print(f"next: glyphlab labels apply {target} {path}{option} --out NEW-FOLDER", markup=False)
+    options = _options(part, runs_dir) + " --out NEW-FOLDER"
+    stdout().print(f"next: glyphlab labels apply {quoted(target)} {quoted(path)}{options}", markup=False)
 
 
 @app.command("apply", epilog=APPLY_EXAMPLES)
@@ -208,7 +220,14 @@ def apply(
         f"{summary['discarded']:,} discarded, {summary['kept']:,} kept after review",
         markup=False,
     )
-    console.print(f"saved in {out}; next: glyphlab train {out}", markup=False)
+    console.print(f"saved in {out}; next: glyphlab train {quoted(out)}", markup=False)
+
+
+def _options(split: str, runs_dir: Path) -> str:
+    """The options of this call that the next command needs as well."""
+    return (" --split test" if split == "test" else "") + (
+        f" --runs-dir {quoted(runs_dir)}" if runs_dir != Path("runs") else ""
+    )
 
 
 def _split(text: str) -> Split:
@@ -226,7 +245,8 @@ def _refuse_training_options(recipe: str | None, settings: dict[str, Any]) -> No
         )
 
 
-def _print_findings(search: LabelSearch, target: str, folder: Path, split: str, pictures: list[Path]) -> None:
+def _print_findings(search: LabelSearch, split: str, folder: Path, pictures: list[Path], then: str) -> None:
+    """then: the command that comes next."""
     from rich.markup import escape
 
     figures, console = search.summary(), stdout()
@@ -259,6 +279,5 @@ def _print_findings(search: LabelSearch, target: str, folder: Path, split: str, 
         right=(0, 4),
     )
     drawn = ", ".join(picture.name for picture in pictures)
-    option = "" if split == "train" else " --split test"
     console.print(f"\nall of it: {escape(str(folder))}  (labels.csv, duplicates.csv, outliers.csv; {drawn})")
-    console.print(f"next: glyphlab labels review {escape(target)}{option}")
+    console.print(f"next: {then}", markup=False)

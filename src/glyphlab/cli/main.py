@@ -33,6 +33,7 @@ from glyphlab.cli import (
     transfer,
 )
 from glyphlab.cli.console import fail, plain_warnings
+from glyphlab.cli.stopping import one_line_when_stopped
 from glyphlab.cli.usage import App, Commands
 from glyphlab.errors import GlyphlabError
 
@@ -104,8 +105,15 @@ def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line on `argv` (default: the process's arguments) and exit.
 
     Exit codes: 0 done, 1 a check found something wrong, 2 a mistake of the user's (one line on standard error),
-    130 stopped by Ctrl-C.
+    130 stopped by Ctrl-C (one line on standard error).
     """
+    with one_line_when_stopped():
+        _run(argv)
+    sys.exit(0)
+
+
+def _run(argv: list[str] | None) -> None:
+    """The command; the errors that a user can mend become one line."""
     try:
         with plain_warnings():
             app(args=argv, prog_name="glyphlab")
@@ -118,4 +126,3 @@ def main(argv: list[str] | None = None) -> NoReturn:
         fail(
             f"this command needs {error.name}, which is not installed; install it with: pip install 'glyphlab[{extra}]'"
         )
-    sys.exit(0)

@@ -16,6 +16,15 @@ from glyphlab.errors import RecipeError
 if TYPE_CHECKING:
     from glyphlab.networks.describe import LayerRow
 
+SHOW_EXAMPLES = """[bold]Examples[/]
+
+glyphlab networks show mnist-net
+
+glyphlab networks show balanced-arch2 --set hidden=300 --classes 47 --picture arch2.svg
+
+glyphlab networks show resnet50 --shape 3x128x128  (images of another size)
+"""
+
 app = App(
     help="List the networks; show one layer by layer.",
     epilog="Example: glyphlab networks show balanced-arch2 --set hidden=300 --classes 47",
@@ -49,7 +58,7 @@ def list_networks(context: typer.Context, as_json: AsJson = False) -> None:
     )
 
 
-@app.command("show")
+@app.command("show", epilog=SHOW_EXAMPLES)
 def show(
     name: Annotated[str, typer.Argument(help="A name that `glyphlab networks` lists.")],
     settings: Annotated[

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only, complain
+from glyphlab.cli.stopping import stop_leaves
 
 if TYPE_CHECKING:
     from glyphlab.cli.answers import AnswerWriter
@@ -79,7 +80,10 @@ def predict(
     if csv_file not in (None, "-"):
         refuse_replacing(Path(csv_file), chain([find_model(model)], find_pictures(pictures, lambda error: None)))
     failures = 0
-    with _writer(csv_file, as_json, model, rule) as writer:
+    with (
+        stop_leaves(_stopped_in(csv_file, as_json)),
+        _writer(csv_file, as_json, model, rule) as writer,
+    ):
 
         def fail(error: ImageError) -> None:
             nonlocal failures
@@ -97,6 +101,14 @@ def predict(
                 draw(Path(str(path)))
     if failures:
         raise typer.Exit(2)
+
+
+def _stopped_in(csv_file: str | None, as_json: bool) -> str:
+    """What a Ctrl-C among the answers leaves."""
+    if csv_file not in (None, "-"):
+        return f"{csv_file} is not written; the same command begins anew"
+    cut = ", so the JSON document is not closed" if as_json else ""
+    return f"not all answers were printed{cut}; the same command begins anew"
 
 
 @contextmanager

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from glyphlab.cli.bars import LINE_EVERY_SECONDS
 from glyphlab.cli.console import stderr
 from glyphlab.training.progress import Plan, Reporter, Silent, StepNews
 
 if TYPE_CHECKING:
     from glyphlab.training.history import EpochMetrics
-
-_LINE_EVERY_SECONDS = 30.0
 
 
 def reporter_for(quiet: bool) -> Reporter:
@@ -47,7 +46,7 @@ class PlainLines:
 
     def step(self, news: StepNews) -> None:
         """Print a line when there was none for a while."""
-        if self._plan is None or time.monotonic() - self._last_line < _LINE_EVERY_SECONDS:
+        if self._plan is None or time.monotonic() - self._last_line < LINE_EVERY_SECONDS:
             return
         self._last_line = time.monotonic()
         within = (news.step - 1) % self._plan.steps_per_epoch + 1

@@ -31,7 +31,7 @@ def listing(context: typer.Context, as_json: AsJson = False) -> None:
     print_table(("recipe", "data", "epochs", "what for"), rows, right={2})
 
 
-@app.command()
+@app.command(epilog="Example: [bold]glyphlab recipes settings[/], then [bold]glyphlab train --set training.lr=0.01[/]")
 def settings(as_json: AsJson = False) -> None:
     """List every setting of a recipe with its default and what it means."""
     from glyphlab.training.recipe import settings_reference
@@ -44,7 +44,7 @@ def settings(as_json: AsJson = False) -> None:
     typer.echo("\nThe options of a network, [network] in a recipe: glyphlab networks show NAME")
 
 
-@app.command()
+@app.command(epilog="Example: [bold]glyphlab recipes show mnist-net > mine.toml[/]")
 def show(
     name: Annotated[str, typer.Argument(help="A recipe's name, or a .toml file.")], as_json: AsJson = False
 ) -> None:

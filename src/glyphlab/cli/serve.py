@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glyphlab.cli.console import DataDir, stderr
+from glyphlab.cli.stopping import stop_leaves
 from glyphlab.errors import GlyphlabError
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def serve(
 
                 webbrowser.open(start)
 
-        run(app, bound, limits, log=log if log is not None else not sys.stderr.isatty(), on_start=on_start)
+        with stop_leaves("drawings and taught models are kept"):
+            run(app, bound, limits, log=log if log is not None else not sys.stderr.isatty(), on_start=on_start)
 
 
 def _app(models: list[str], home: Path, runs_dir: Path, data_dir: Path | None, **rest: Any) -> FastAPI:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stdout
+from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
 from glyphlab.cli.usage import App
+from glyphlab.errors import quoted
 
 if TYPE_CHECKING:
     from glyphlab.training.sweep.bases import Pair, PreparedBase
@@ -100,7 +101,7 @@ def run(
     from glyphlab.training.sweep.bases import lay_out, pairs_of
     from glyphlab.training.sweep.definition import SweepDefinition
     from glyphlab.training.sweep.results import SweepResults
-    from glyphlab.training.sweep.supervise import begin_sweep, cores, run_workers
+    from glyphlab.training.sweep.supervise import begin_sweep, run_workers, threads_each
 
     definition = SweepDefinition.load(file, data, base)
     pairs = pairs_of(definition)
@@ -110,7 +111,7 @@ def run(
     with ledger:
         if pairs:
             lay_out(prepared, pairs, ledger, folder)
-        watcher = watcher_for(quiet, SweepResults.read(ledger, folder), workers, max(1, cores() // workers), planned)
+        watcher = watcher_for(quiet, SweepResults.read(ledger, folder), workers, threads_each(workers), planned)
         with watcher:
             went_through = run_workers(
                 ledger, folder, workers=workers, storage=storage, trials=trials, data_dir=data_dir, watcher=watcher
@@ -122,10 +123,11 @@ def run(
     else:
         _print_outcome(results, pages, went_through)
     if not went_through:
+        stderr().print("glyphlab: stopped; the same command goes on where it was")
         sys.exit(130)
 
 
-@app.command("show")
+@app.command("show", epilog="Example: [bold]glyphlab sweep show mine --all[/]")
 def show(
     name: Annotated[str, typer.Argument(help="The sweep's name, or its folder.")],
     storage: Storage = None,
@@ -142,7 +144,7 @@ def show(
     _print_trials(results, len(results.entries) if every else _SHOWN_TRIALS)
 
 
-@app.command("report")
+@app.command("report", epilog="Example: [bold]glyphlab sweep report mine[/]")
 def report(
     name: Annotated[str, typer.Argument(help="The sweep's name, or its folder.")],
     storage: Storage = None,
@@ -157,7 +159,7 @@ def report(
         typer.echo(f"{pages[0]}\n{pages[1]}")
 
 
-@app.command("list")
+@app.command("list", epilog="Example: [bold]glyphlab sweep list[/], then [bold]glyphlab sweep fashion-60[/]")
 def listing(as_json: AsJson = False) -> None:
     """List the sweeps that come with Glyphlab."""
     from glyphlab.training.sweep.definition import SweepDefinition
@@ -220,13 +222,12 @@ def _print_outcome(results: SweepResults, pages: tuple[Path, Path] | None, went_
     if pages is not None:
         console.print(f"\nreport: {escape(str(pages[0]))}   table: {escape(str(pages[1]))}")
     if not went_through:
-        console.print("stopped; the same command goes on where it was")
         return
     best = results.best
     folder = results.folder_of(best) if best else None
     if folder is not None and folder.exists():
         console.print("next, once and for the chosen trial only, the test images:")
-        console.print(f"  glyphlab evaluate {escape(str(folder))}")
+        console.print(f"  glyphlab evaluate {escape(quoted(folder))}")
 
 
 def _print_standing(results: SweepResults) -> None:

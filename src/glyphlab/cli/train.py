@@ -12,7 +12,8 @@ import typer
 
 from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
 from glyphlab.cli.settings import parse_settings, require_once
-from glyphlab.errors import GlyphlabError, RecipeError
+from glyphlab.cli.stopping import stop_leaves
+from glyphlab.errors import GlyphlabError, RecipeError, quoted
 
 if TYPE_CHECKING:
     from glyphlab.evaluation.result import Evaluation
@@ -78,7 +79,7 @@ def train(
     Ctrl-C stops after the present step and keeps everything.
     """
     from glyphlab.cli.progress import reporter_for
-    from glyphlab.evaluation.export import is_concluded
+    from glyphlab.evaluation.export import conclude, is_concluded
     from glyphlab.training import train as training
     from glyphlab.training.loop import Ending
     from glyphlab.training.run import Run
@@ -114,12 +115,16 @@ def train(
     interrupted = run.status["status"] == "interrupted"
     evaluation = None
     if evaluate and not interrupted:
-        evaluation = _concluded(run, data_dir)
+        place = quoted(run.folder)
+        with stop_leaves(f"the training is finished; to have it judged: glyphlab train --resume {place}"):
+            evaluation = conclude(run, data_dir)
     if as_json:
         print_json(_as_json(run, evaluation))
-    else:
+    elif not interrupted:
         _print_outcome(run, evaluation)
     if interrupted:
+        again = f"continue with: glyphlab train --resume {quoted(run.folder)}"
+        stderr().print(f"glyphlab: stopped; {run.status['epochs']} epochs are kept; {again}", markup=False)
         sys.exit(130)
 
 
@@ -130,20 +135,6 @@ def _refuse_without_effect(changes: dict[str, Any]) -> None:
             raise RecipeError(f"{key} has no effect with --resume; use --epochs {changes[key]}")
         if key.startswith("engine."):
             raise RecipeError(f"{key} has no effect with --resume, which keeps the run's engine; remove it")
-
-
-def _concluded(run: Run, data_dir: Path | None) -> Evaluation:
-    """The run's evaluation and model file; Ctrl-C meanwhile says how to get them."""
-    from rich.markup import escape
-
-    from glyphlab.evaluation.export import conclude
-
-    try:
-        return conclude(run, data_dir)
-    except KeyboardInterrupt:
-        words = f"stopped; the training is finished; to have it judged: glyphlab train --resume {run.folder}"
-        stderr().print(escape(words))
-        sys.exit(130)
 
 
 @contextmanager
@@ -176,10 +167,9 @@ def _print_outcome(run: Run, evaluation: Evaluation | None) -> None:
     """What was found, where it is, and what to try next."""
     from rich.markup import escape
 
+    from glyphlab.recognition.modelfile import MODEL_NAME
+
     status, console = run.status, stdout()
-    if status["status"] == "interrupted":
-        stderr().print(f"[bold]stopped[/] after {status['epochs']} epochs; see {escape(str(run.folder))}")
-        return
     console.print(
         f"\n[bold]{escape(run.name)}[/]: {status['status']}, "
         f"{status['epochs']} epochs in {status['time_seconds']:.0f} s"
@@ -190,10 +180,14 @@ def _print_outcome(run: Run, evaluation: Evaluation | None) -> None:
         console.print(f"{kept} epoch {best['epoch']}, {best['validation_accuracy']:.2%} on the validation images")
     if evaluation is not None:
         console.print(escape(evaluation.describe()))
-    console.print(f"\nall of it: {escape(str(run.folder))}  (model.onnx, curves.png, evaluation/confusion.png ...)")
+    has_model = (run.folder / MODEL_NAME).exists()
+    files = (MODEL_NAME, "curves.png", "evaluation/confusion.png", "weights-best.safetensors", "metrics.csv")
+    there = ", ".join([name for name in files if (run.folder / name).exists()][:3])
+    place = escape(quoted(run.folder))
+    console.print(f"\nall of it: {escape(str(run.folder))}  ({there} ...)")
     console.print("next:")
-    console.print(f"  glyphlab evaluate {escape(str(run.folder))} --examples 10")
-    console.print(f"  glyphlab predict my-photo.jpg --model {escape(str(run.folder))}")
-    console.print(f"  glyphlab train --resume {escape(str(run.folder))} --epochs {2 * status['epochs']}")
+    console.print(f"  glyphlab evaluate {place} --examples 10")
+    console.print(f"  glyphlab predict my-photo.jpg --model {place}" if has_model else f"  glyphlab export {place}")
+    console.print(f"  glyphlab train --resume {place} --epochs {2 * status['epochs']}")
     if run.recipe.data.name == "digits":
         console.print("  glyphlab data fetch mnist && glyphlab train mnist")

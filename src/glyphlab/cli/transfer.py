@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glyphlab.cli.bars import lines_now_and_then
 from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
 from glyphlab.cli.settings import parse_settings, require_once
-from glyphlab.errors import RecipeError, RunError
+from glyphlab.errors import RecipeError, RunError, quoted
 
 if TYPE_CHECKING:
     from glyphlab.evaluation.transfer.report import TransferReport
@@ -150,9 +152,16 @@ def _budget(seconds: float | None, way: str) -> float | None:
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[tuple[OnPicture | None, OnFold | None]]:
-    """Bars over the pictures to be prepared and the folds to be judged; they go when the training's own bar comes."""
-    if quiet or not stderr().is_terminal:  # even a bar that was never shown ends with an empty line
+    """Bars over the pictures to be prepared and the folds to be judged; they go when the training's own bar comes.
+
+    Elsewhere than on a terminal a line for each.
+    """
+    if quiet:
         yield None, None
+        return
+    if not stderr().is_terminal:
+        say = lines_now_and_then(beginnings=True)
+        yield partial(say, "preparing pictures"), lambda way, done, total: say(f"trying {way}", done, total)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -194,5 +203,5 @@ def _print_outcome(report: TransferReport) -> None:
     console.print("\n" + escape(report.describe()))
     console.print(f"\nall of it: {escape(str(folder))}  (model.onnx, transfer.json, evaluation/examples.png ...)")
     console.print("next:")
-    console.print(f"  glyphlab predict my-photo.jpg --model {escape(str(folder))}")
-    console.print(f"  glyphlab evaluate {escape(str(folder))}")
+    console.print(f"  glyphlab predict my-photo.jpg --model {escape(quoted(folder))}")
+    console.print(f"  glyphlab evaluate {escape(quoted(folder))}")

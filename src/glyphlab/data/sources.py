@@ -24,7 +24,7 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import default_data_dir, find_file, source
 from glyphlab.data.pixel_csv import has_test_part, is_pixel_csv, read_pixel_csv
 from glyphlab.data.saved import is_saved_folder, read_saved_folder
-from glyphlab.errors import DataError, GlyphlabWarning, did_you_mean
+from glyphlab.errors import DataError, GlyphlabWarning, did_you_mean, quoted
 
 
 def names() -> list[str]:
@@ -140,7 +140,7 @@ def _files(source: Source, split: Split, data_dir: Path) -> list[Path]:
     if missing:
         raise DataError(
             f"{source.name} is not in {data_dir}: {', '.join(missing)} missing (plain or .gz); run: glyphlab "
-            f"data fetch {source.name} --data-dir {data_dir}, or put the files into "
+            f"data fetch {source.name} --data-dir {quoted(data_dir)}, or put the files into "
             f"{data_dir / source.folders[0]}"
         )
     return [path for path in found.values() if path is not None]

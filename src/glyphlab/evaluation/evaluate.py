@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,9 +56,17 @@ def evaluate(
 
 
 def judge(
-    run: Run, classifier: Classifier, data: str | Path | None, split: Split, data_dir: Path | None
+    run: Run,
+    classifier: Classifier,
+    data: str | Path | None,
+    split: Split,
+    data_dir: Path | None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Evaluation, GlyphSet]:
-    """The evaluation and the images behind it, with the classes numbered as the network numbers them."""
+    """The evaluation and the images behind it, with the classes numbered as the network numbers them.
+
+    on_progress: told of (images judged, images in all).
+    """
     folder = run.data_dir(data_dir)
     if data is None and split == "test" and holds_out(run.recipe.data.name):
         # Which images are held out follows from all of them: with others added, some of these were learned from.
@@ -65,7 +74,7 @@ def judge(
     glyphs = load_images(run.recipe, split, folder) if data is None else _load_other(run, data, split, folder)
     glyphs = match_classes(glyphs, classifier.spec)
     _place(classifier, run.recipe.engine.device)
-    logits = predict(classifier, torch.from_numpy(glyphs.images)).numpy()
+    logits = predict(classifier, torch.from_numpy(glyphs.images), on_progress=on_progress).numpy()
     return Evaluation.from_logits(logits, glyphs), glyphs
 
 

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from glyphlab import __version__
+from glyphlab.errors import quoted
 
 
 def render_page(
@@ -45,7 +46,7 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"thousands": "{:,}".format, **filters}
+    environment.filters |= {"thousands": "{:,}".format, "quoted": quoted, **filters}
     page = environment.get_template(template).render(
         **content,
         generator=f"{generator} {__version__}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -133,11 +133,17 @@ def evaluating(network: nn.Module) -> Iterator[None]:
         network.train(was_training)
 
 
-def predict(classifier: Classifier, images: Tensor, indices: Tensor | None = None, batch_size: int = 128) -> Tensor:
+def predict(
+    classifier: Classifier,
+    images: Tensor,
+    indices: Tensor | None = None,
+    batch_size: int = 128,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Tensor:
     """Logits of many images, in batches and in float32.
 
     images: uint8 [N, H, W] or [N, H, W, 3] on any device. indices: int64, which of them; default all.
-    Returns float32 [N, K] on the CPU.
+    on_progress: told of (images done, images in all) after each batch. Returns float32 [N, K] on the CPU.
     """
     device = classifier.mean.device
     total = len(images) if indices is None else len(indices)
@@ -147,6 +153,8 @@ def predict(classifier: Classifier, images: Tensor, indices: Tensor | None = Non
             end = min(start + batch_size, total)
             batch = images[start:end] if indices is None else images[indices[start:end].to(images.device)]
             logits[start:end] = classifier(to_pixels(batch.to(device))).float().cpu()
+            if on_progress is not None:
+                on_progress(end, total)
     return logits
 
 

@@ -18,7 +18,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from glyphlab.errors import DataError, ImageError, RecipeError, RunError
+from glyphlab.errors import DataError, ImageError, RecipeError, RunError, quoted
 from glyphlab.files import refuse_replacing, whole_file
 from glyphlab.imaging.picture import PictureSource
 from glyphlab.recognition.answerfile import AnswerFile, Note, Progress, answer_file
@@ -154,7 +154,9 @@ def notes_in(folder: Path) -> dict[str, Note]:
     """How far each part is that was begun, by its file's stem, in order. Raises `RunError` when there is none."""
     notes = {path.stem: Note.read(path) for path in sorted(folder.glob("part-*-of-*.json"))}
     if not notes:
-        raise RunError(f"{folder} holds no answers of a job; start one with: glyphlab job predict LIST --out {folder}")
+        raise RunError(
+            f"{folder} holds no answers of a job; start one with: glyphlab job predict LIST --out {quoted(folder)}"
+        )
     return notes
 
 

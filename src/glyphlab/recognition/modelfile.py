@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from glyphlab.errors import ModelError, did_you_mean
+from glyphlab.errors import ModelError, did_you_mean, quoted
 from glyphlab.recognition.conformal import ConformalTable
 
 METADATA_KEY = "glyphlab"
@@ -99,7 +99,7 @@ def find_model(path_or_name: str | Path) -> Path:
     if path.is_dir():
         if (path / MODEL_NAME).is_file():
             return path / MODEL_NAME
-        raise ModelError(f"{path} holds no {MODEL_NAME}; write one with: glyphlab export {path}")
+        raise ModelError(f"{path} holds no {MODEL_NAME}; write one with: glyphlab export {quoted(path)}")
     shipped = shipped_models()
     if str(path_or_name) in shipped:
         return _SHIPPED / f"{path_or_name}.onnx"

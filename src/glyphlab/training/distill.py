@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import RecipeError, RunError
+from glyphlab.errors import RecipeError, RunError, quoted
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
 from glyphlab.training.engine import Engine
 from glyphlab.training.images import Parts
@@ -78,11 +78,11 @@ def open_teacher(name: str, runs_dir: str | Path = "runs", data: str = "") -> Ru
         run = Run.open(name, runs_dir)
     except RunError as error:
         maker = maker_of(name, data)
-        how = f" (glyphlab train {data} --recipe {maker})" if maker else ""
+        how = f" (glyphlab train {quoted(data)} --recipe {maker})" if maker else ""
         raise RunError(f"training.teachers: {error}. Train the teacher first{how}, or name another run") from error
     if not run.is_done:
         raise RunError(
-            f"training.teachers: {name} is not finished; finish it with: glyphlab train --resume {run.folder}, "
+            f"training.teachers: {name} is not finished; finish it with: glyphlab train --resume {quoted(run.folder)}, "
             "or name another run"
         )
     return run

@@ -28,7 +28,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import RunError, did_you_mean
+from glyphlab.errors import RunError, did_you_mean, quoted
 from glyphlab.files import make_folder, temporary_files, write_json, write_text, writing
 from glyphlab.networks.classifier import Classifier, load_weights, save_weights
 from glyphlab.training.checkpoint import TrainingState, save_checkpoint
@@ -170,7 +170,7 @@ class Run:
         """The trained network, ready to answer. Raises `RunError` before the first epoch's end."""
         if not self.weights_path.exists():
             raise RunError(
-                f"{self.folder} holds no weights yet; continue it with: glyphlab train --resume {self.folder}"
+                f"{self.folder} holds no weights yet; continue it with: glyphlab train --resume {quoted(self.folder)}"
             )
         return load_weights(self.weights_path)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import names
-from glyphlab.errors import RecipeError, RunError
+from glyphlab.errors import RecipeError, RunError, quoted
 from glyphlab.networks.classifier import Classifier
 from glyphlab.process import peak_memory_mb, stops_go_to
 from glyphlab.training.checkpoint import TrainingState, load_checkpoint
@@ -308,7 +308,7 @@ def _sitting(
             ending = fit(job, state, run, reporter, lambda: signals.requested or (stop is not None and stop()))
     except LostTouchError as error:
         run.set_status("failed", state)
-        raise RunError(f"{error}; continue with: glyphlab train --resume {run.folder}") from error
+        raise RunError(f"{error}; continue with: glyphlab train --resume {quoted(run.folder)}") from error
     except RunError:
         run.set_status("failed", state)
         raise
@@ -323,7 +323,7 @@ def _sitting(
     )
     run.set_status(ending.value, state)
     if ending is Ending.INTERRUPTED:
-        reporter.note(f"stopped and saved; continue with: glyphlab train --resume {run.folder}")
+        reporter.note(f"stopped and saved; continue with: glyphlab train --resume {quoted(run.folder)}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,11 +21,22 @@ from glyphlab.training.sweep.definition import SweepDefinition
 from glyphlab.training.sweep.entry import Claim, Entry, Standing
 from glyphlab.training.sweep.ledger import Ledger
 from glyphlab.training.sweep.results import SweepResults
-from glyphlab.training.sweep.supervise import Nobody, begin_sweep, open_sweep, run_workers
+from glyphlab.training.sweep.supervise import Nobody, begin_sweep, open_sweep, run_workers, threads_each
 from glyphlab.training.sweep.trial import Bench, Images, existing_run, run_trial
 
 Make = Callable[..., SweepDefinition]
 FOUR = "[space]\ntraining.lr = [0.001, 0.003]\ntraining.batch_size = [16, 32]"
+
+
+@pytest.mark.parametrize(
+    ("variable", "workers", "each"), [("", 1, 8), ("", 3, 2), ("1", 1, 1), ("4,2", 1, 4), ("4", 4, 2), ("0", 16, 1)]
+)
+def test_workers_take_the_threads_that_a_training_would_take(
+    variable: str, workers: int, each: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glyphlab.training.sweep.supervise.cores", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    assert threads_each(workers) == each
 
 
 class KillsOne(Nobody):

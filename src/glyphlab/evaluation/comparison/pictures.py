@@ -11,6 +11,7 @@ import numpy as np
 from glyphlab.evaluation.comparison.compare import Comparison, Entry, Pair
 from glyphlab.evaluation.sheet import DARK, DPI, RED, Sheet, drawable, percent, shortened, wrapped
 from glyphlab.files import whole_file
+from glyphlab.training.history import scale_accuracy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,8 +110,7 @@ def draw_curves(comparison: Comparison, path: Path) -> None:
     """Draw validation accuracy and loss of all runs over each other, against the epoch and the time spent training.
 
     Runs without validation images show the training images' figures (as trained on: augmented, with dropout), dotted.
-    High accuracies are drawn on a scale that gives each halving of the errors the same height, so that 99.5 and
-    99.8 % are seen apart. Raises `RunError` when the file cannot be written.
+    High accuracies are drawn on the scale of `scale_accuracy`. Raises `RunError` when the file cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -130,9 +130,9 @@ def draw_curves(comparison: Comparison, path: Path) -> None:
                 _draw_curve(panels[row][column], x, entry, what, colour)
     for axes in (*panels[0], *panels[1]):
         axes.grid(alpha=0.3, which="both")
-    _scale_accuracy(panels[0][0])
-    _scale_loss(panels[1][0])
     panels[0][0].set_ylabel("validation accuracy in %")
+    scale_accuracy(panels[0][0])
+    _scale_loss(panels[1][0])
     panels[1][0].set_ylabel("validation loss (cross-entropy)")
     panels[1][0].set_xlabel("epoch")
     panels[1][0].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -152,23 +152,6 @@ def _draw_curve(axes: Axes, x: list[float], entry: Entry, what: str, colour: str
     label = drawable(shortened(entry.name, 40)) + ("" if validated else " (training images)")
     marker = "o" if len(x) <= 20 else None
     axes.plot(x, values, style, marker=marker, markersize=3.5, color=colour, linewidth=1.6, label=label)
-
-
-def _scale_accuracy(axes: Axes) -> None:
-    """Equal heights for equal ratios of errors, where the accuracies are high and none is perfect."""
-    from matplotlib.ticker import FixedLocator, StrMethodFormatter
-
-    values = [value for line in axes.get_lines() for value in np.asarray(line.get_ydata(), dtype=np.float64)]
-    if not values or max(values) < 90 or max(values) == 100:
-        return
-    axes.set_yscale("function", functions=(lambda y: -np.log(np.maximum(100 - y, 1e-9)), lambda z: 100 - np.exp(-z)))
-    ticks = [0, 50, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.98, 99.99]
-    least, most = 100 - (100 - min(values)) * 1.2, 100 - (100 - max(values)) / 1.2
-    axes.set_ylim(max(0.0, least), most)
-    inside = [tick for tick in ticks if least <= tick <= most]
-    if len(inside) >= 2:
-        axes.yaxis.set_major_locator(FixedLocator(inside))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def _scale_loss(axes: Axes) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import DataError, ModelError
+from glyphlab.errors import DataError, ModelError, quoted
 from glyphlab.evaluation.evaluate import match_classes, temperature_of
 from glyphlab.evaluation.labels.outofsample import load_out_of_sample
 from glyphlab.evaluation.mistakes.find import Mistake, count_kinds, find_mistakes, listed
@@ -223,6 +223,6 @@ def _notes_on_training_data(run: Run, evaluation: Evaluation, train: GlyphSet) -
     if evaluation.data_sha256 == digest:
         notes.append(
             "the network was trained on these images and repeats wrong labels rather than contradict them; "
-            f"to search training labels use: glyphlab labels find {run.folder}"
+            f"to search training labels use: glyphlab labels find {quoted(run.folder)}"
         )
     return notes

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from glyphlab.errors import quoted
 from glyphlab.evaluation.metrics import wilson_interval
 from glyphlab.evaluation.report.subject import Subject
 from glyphlab.evaluation.report.words import counted, share
@@ -90,7 +90,7 @@ def environment_rows(subject: Subject) -> list[tuple[str, str]]:
 
 def repeat_command(subject: Subject) -> str:
     """The command that repeats the run on the same machine."""
-    return f"glyphlab train --recipe {shlex.quote(str(subject.run.folder / 'recipe.toml'))}"
+    return f"glyphlab train --recipe {quoted(subject.run.folder / 'recipe.toml')}"
 
 
 def _flat(values: Mapping[str, Any], hidden: set[str], prefix: str = "") -> list[tuple[str, str]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from statistics import mean
 
+from glyphlab.errors import quoted
 from glyphlab.evaluation.calibration import calibrated, calibration_error
 from glyphlab.evaluation.mistakes.lookalikes import describe_groups
 from glyphlab.evaluation.report.standing import Standing, neighbours
@@ -171,7 +171,7 @@ def _stands(subject: Subject, standing: Standing) -> str:
 
 def advice(subject: Subject) -> list[Advice]:
     """What the figures suggest to do, the most useful first."""
-    evaluation, run = subject.evaluation, shlex.quote(str(subject.run.folder))
+    evaluation, run = subject.evaluation, quoted(subject.run.folder)
     found: list[Advice] = []
     if subject.mistakes:
         what = "See every mistake as a file, beside the training images that are nearest to it."
@@ -201,13 +201,13 @@ def _training_advice(subject: Subject) -> list[Advice]:
         if subject.run.recipe.augment.moves_pixels:
             found.append(Advice(f"{known}: stronger variation of the training images, or dropout, may help."))
         else:
-            command = f"glyphlab train --recipe {shlex.quote(str(folder / 'recipe.toml'))} {_VARIED}"
+            command = f"glyphlab train --recipe {quoted(folder / 'recipe.toml')} {_VARIED}"
             found.append(Advice(f"{known}: varied training images may help.", command))
     # Against the mean of two epochs, which lie 1.5 epochs back: one lucky epoch is no trend.
     rising = (validation - mean(measured[-3:-1])) / 1.5
     if rising > _STILL_RISING and subject.status.get("status") == "finished":
         what = "Validation accuracy was still rising when the training ended: train longer."
-        found.append(Advice(what, f"glyphlab train --resume {shlex.quote(str(folder))} --epochs {2 * len(history)}"))
+        found.append(Advice(what, f"glyphlab train --resume {quoted(folder)} --epochs {2 * len(history)}"))
     return found
 
 
@@ -220,5 +220,5 @@ def _look_alike_advice(subject: Subject) -> list[Advice]:
         f"{twins / len(subject.mistakes):.0%} of the mistakes are between look-alikes, which no training tells apart: "
         "let the context decide, or restrict the answers where they are known to be digits or letters."
     )
-    run = shlex.quote(str(subject.run.folder))
+    run = quoted(subject.run.folder)
     return [Advice(what, f"glyphlab predict my-photo.jpg --model {run} --only digits")]

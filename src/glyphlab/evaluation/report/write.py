@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,8 @@ def report(
     path = path or report_path(run, str(data) if data else None, split)
     refuse_to_lose(path, force)
     on_progress("asking the network", 0, 1)
-    evaluation, glyphs = judge(run, classifier, data, split, data_dir)
-    on_progress("asking the network", 1, 1)
+    asking = partial(on_progress, "asking the network")
+    evaluation, glyphs = judge(run, classifier, data, split, data_dir, asking)
     examination = examine(
         run, classifier, evaluation, glyphs, others=others, data_dir=data_dir, on_progress=on_progress
     )

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glyphlab.errors import did_you_mean
+from glyphlab.errors import did_you_mean, quoted
 from glyphlab.evaluation.serving.lines import Refused, Tell, Value, converse
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Desk:
         if not searched:
             part = split or "train"
             option = "" if part == "train" else " --split test"
-            cure = f"search them with: glyphlab labels find {folder}{option}"
+            cure = f"search them with: glyphlab labels find {quoted(folder)}{option}"
             raise Refused(404, "no_labels", f"the {part} labels of {name} were not searched yet", cure)
         return folder, searched[0], read_labels(_labels_csv(folder, searched[0]))
 

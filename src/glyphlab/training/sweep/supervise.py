@@ -165,10 +165,11 @@ def run_workers(
 ) -> bool:
     """Work on the sweep with so many processes until no trial is left; False: stopped by Ctrl-C, nothing is lost.
 
-    The machine's cores are divided among the workers. Raises `RunError` when all workers ended too early.
+    The machine's cores are divided among the workers, see `threads_each`. Raises `RunError` when all workers ended too
+    early.
     """
     watcher = watcher or Nobody()
-    threads = max(1, cores() // workers)
+    threads = threads_each(workers)
     place = data_dir.resolve() if data_dir else None
     orders = Orders(ledger.name, str(folder), storage, str(place) if place else None, threads, trials)
     news: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
@@ -187,6 +188,13 @@ def run_workers(
         return False
     _raise_what_stopped(team, ledger, trials)
     return True
+
+
+def threads_each(workers: int) -> int:
+    """Threads of one worker: its share of the cores, or fewer where OMP_NUM_THREADS says so, as of a training alone."""
+    share = max(1, cores() // workers)
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return min(share, int(asked)) if asked.isdecimal() and int(asked) else share
 
 
 def cores() -> int:
