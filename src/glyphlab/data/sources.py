@@ -93,9 +93,12 @@ def load_dataset(
 
 
 def holds_out(data: str | Path) -> bool:
-    """Whether the user's data at this path have no test part, so that one is held out. Raises `DataError`."""
+    """Whether the user's data at this path have no test part, so that one is held out; False where nothing is there.
+
+    Raises `DataError` for a folder that is no data set.
+    """
     path = Path(data).expanduser()
-    if data in SOURCES or is_saved_folder(path):
+    if data in SOURCES or not path.exists() or is_saved_folder(path):
         return False
     return not has_test_part(path) if is_pixel_csv(path) else list_folder(path).test is None
 

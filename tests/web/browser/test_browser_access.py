@@ -60,14 +60,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("access") / "runs"
+    return tmp_path_factory.mktemp("access")
 
 
 @pytest.fixture
 def runs(trained_runs: Path, runs_dir: Path) -> str:
     """The name of a run whose labels were searched, among others."""
-    if not runs_dir.exists():
-        shutil.copytree(trained_runs, runs_dir)
+    if not any(runs_dir.iterdir()):
+        shutil.copytree(trained_runs, runs_dir, dirs_exist_ok=True)
     (labels,) = runs_dir.glob("*/labels")
     return labels.parent.name
 
