@@ -6,7 +6,6 @@ import json
 import os
 import queue
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -254,8 +253,9 @@ def _watch(
         if wish.count > wish.heard:
             wish.heard = wish.count
             for worker in team:
-                if worker.process.poll() is None:
-                    worker.process.send_signal(signal.SIGTERM if wish.count == 1 else signal.SIGKILL)
+                if worker.process.poll() is None and wish.count > 1:
+                    worker.process.kill()
+                _tell_to_stop(worker)
             if wish.count == 1:
                 watcher.note("stopping after the present steps; Ctrl-C again ends at once (nothing is lost either way)")
         if time.monotonic() - last_tick > _TICK_SECONDS:
@@ -287,11 +287,16 @@ def _hand_on(news: queue.Queue[tuple[int, dict[str, Any]]], team: list[_Worker],
         watcher.news(number, item)
 
 
+def _tell_to_stop(worker: _Worker) -> None:
+    """By the end of its standard input: a signal would be lost on a trial that has just taken its last step."""
+    assert worker.process.stdin is not None
+    with suppress(OSError):
+        worker.process.stdin.close()
+
+
 def _close(worker: _Worker) -> None:
     """Whatever happened here, no worker is left behind."""
-    with suppress(OSError):
-        assert worker.process.stdin is not None
-        worker.process.stdin.close()  # tells it to stop
+    _tell_to_stop(worker)
     try:
         worker.process.wait(timeout=30)
     except subprocess.TimeoutExpired:
