@@ -11,6 +11,14 @@ import pytest
 Cli = Callable[..., Any]
 
 
+def refused(cli: Cli, line: str, said: str) -> None:
+    """The command line ends with exit code 2 and one line, which begins so."""
+    done = cli(*line.split())
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"glyphlab: {said}")
+    assert len(done.err.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -29,10 +37,7 @@ Cli = Callable[..., Any]
     ],
 )
 def test_a_wrong_command_line_is_one_line_of_error(cli: Cli, line: str, said: str) -> None:
-    done = cli(*line.split())
-    assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"glyphlab: {said}")
-    assert len(done.err.splitlines()) == 1
+    refused(cli, line, said)
 
 
 @pytest.mark.parametrize(
@@ -46,10 +51,7 @@ def test_a_wrong_command_line_is_one_line_of_error(cli: Cli, line: str, said: st
     ],
 )
 def test_an_option_with_one_value_is_given_once(cli: Cli, line: str, said: str) -> None:
-    done = cli(*line.split())
-    assert done.code == 2
-    assert done.err.startswith(f"glyphlab: {said}")
-    assert len(done.err.splitlines()) == 1
+    refused(cli, line, said)
 
 
 def test_what_may_be_repeated_may_be_repeated(cli: Cli, tmp_path: Path) -> None:
@@ -76,9 +78,7 @@ def test_an_empty_text_is_no_value(cli: Cli, line: tuple[str, ...]) -> None:
     ],
 )
 def test_two_answers_to_one_question_are_refused(cli: Cli, line: str, said: str) -> None:
-    done = cli(*line.split())
-    assert done.code == 2
-    assert done.err.startswith(f"glyphlab: {said}")
+    refused(cli, line, said)
 
 
 def test_help_is_still_shown(cli: Cli) -> None:

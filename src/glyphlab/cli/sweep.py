@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from glyphlab.cli.console import AsJson, DataDir, print_json, print_table, stderr, stdout
+from glyphlab.cli.console import AsJson, DataDir, complain, print_json, print_table, stdout
 from glyphlab.cli.usage import App
 from glyphlab.errors import quoted
 
@@ -123,7 +123,7 @@ def run(
     else:
         _print_outcome(results, pages, went_through)
     if not went_through:
-        stderr().print("glyphlab: stopped; the same command goes on where it was")
+        complain("stopped; the same command goes on where it was")
         sys.exit(130)
 
 

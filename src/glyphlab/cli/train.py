@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glyphlab.cli.console import AsJson, DataDir, print_json, stderr, stdout
+from glyphlab.cli.console import AsJson, DataDir, complain, print_json, stdout
 from glyphlab.cli.settings import parse_settings, require_once
 from glyphlab.cli.stopping import stop_leaves
 from glyphlab.errors import GlyphlabError, RecipeError, quoted
@@ -124,7 +124,7 @@ def train(
         _print_outcome(run, evaluation)
     if interrupted:
         again = f"continue with: glyphlab train --resume {quoted(run.folder)}"
-        stderr().print(f"glyphlab: stopped; {run.status['epochs']} epochs are kept; {again}", markup=False)
+        complain(f"stopped; {run.status['epochs']} epochs are kept; {again}")
         sys.exit(130)
 
 

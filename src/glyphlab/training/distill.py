@@ -119,9 +119,8 @@ def _require_unseen(run: Run, glyphs: GlyphSet, parts: Parts) -> None:
     theirs = run.recipe
     seen = len(np.intersect1d(Parts.carve(glyphs, theirs).train, parts.validation, assume_unique=True))
     if seen:
-        seed = theirs.training.seed if theirs.data.split_seed is None else theirs.data.split_seed
         raise RecipeError(
             f"training.teachers: {run.folder} was trained on {seen:,} of the {len(parts.validation):,} images that are "
-            f"validation's here; expected none: set data.split_seed = {seed}, and data.validation to at most "
-            f"{theirs.data.validation:g}"
+            f"validation's here; expected none: set data.split_seed = {theirs.split_seed}, and data.validation to at "
+            f"most {theirs.data.validation:g}"
         )

@@ -60,7 +60,7 @@ class Parts:
     def carve(cls, glyphs: GlyphSet, recipe: Recipe) -> Parts:
         """Stratified by class; the same for the same seed. Raises `DataError` for more folds than images."""
         settings = recipe.data
-        seed = derived_seed(recipe.training.seed if settings.split_seed is None else settings.split_seed, Purpose.SPLIT)
+        seed = derived_seed(recipe.split_seed, Purpose.SPLIT)
         if settings.folds is None:
             return cls(*stratified_split(glyphs.targets, settings.validation, seed))
         if len(glyphs) < settings.folds:

@@ -260,6 +260,11 @@ class Recipe(Section):
     engine: EngineSettings = EngineSettings()
     transfer: TransferSettings | None = None
 
+    @property
+    def split_seed(self) -> int:
+        """The seed by which validation images are chosen."""
+        return self.training.seed if self.data.split_seed is None else self.data.split_seed
+
     def contradictions(self) -> Iterator[str]:
         for section in (self.data, self.augment, self.network, self.training, self.engine, self.transfer):
             yield from section.contradictions() if section is not None else ()

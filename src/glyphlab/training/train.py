@@ -166,12 +166,11 @@ def resume(
             planned = state.total_steps
             load_checkpoint(state, run.checkpoint_path)
             state.total_steps = planned if epochs is not None else state.total_steps
-        if state.step >= state.total_steps and run.status["status"] == "running" and world.is_alone:
-            # Killed before it could say so.
-            run.draw_curves(state.history)
-            run.set_status(Ending.FINISHED.value, state)
-            return run
         if state.step >= state.total_steps:
+            if run.status["status"] == "running" and world.is_alone:  # killed before it could say so
+                run.draw_curves(state.history)
+                run.set_status(Ending.FINISHED.value, state)
+                return run
             done = state.step // job.steps_per_epoch
             raise RunError(
                 f"{run.folder} has already finished its {done} epochs; extend it with --epochs {2 * done}, "
@@ -244,37 +243,35 @@ def _with_teachers(recipe: Recipe, runs_dir: str | Path) -> Recipe:
     return recipe.with_settings({"training.teachers": [str(teacher.folder.resolve()) for teacher in teachers]})
 
 
-def _untaught(recipe: Recipe, runs_dir: str | Path) -> dict[str, Run | None]:
-    """The teachers that shipped recipes make and that are not finished, by name, with their runs where begun.
+def _untaught(recipe: Recipe, runs_dir: str | Path) -> dict[str, tuple[str, Run | None]]:
+    """The teachers that shipped recipes make and that are not finished, by name: the recipe, and the run where begun.
 
     Teachers that no recipe makes are the user's own: `RunError` where such a run is missing or not finished.
     """
     untaught = {}
     for name in recipe.training.teachers or []:
-        run = Run.find(name, runs_dir)
-        if maker_of(name, recipe.data.name) is None:
+        run, maker = Run.find(name, runs_dir), maker_of(name, recipe.data.name)
+        if maker is None:
             open_teacher(name, runs_dir)
         elif run is None or not run.is_done:
-            untaught[name] = run
+            untaught[name] = maker, run
     return untaught
 
 
 def _teach_teachers(
     recipe: Recipe,
-    untaught: Mapping[str, Run | None],
+    untaught: Mapping[str, tuple[str, Run | None]],
     engine: Mapping[str, Any],
     data_dir: Path | None,
     runs_dir: str | Path,
     reporter: Reporter,
 ) -> Run | None:
     """Train these teachers, or finish them; the run at which that was interrupted, if it was."""
-    teachers, data = recipe.training.teachers or [], recipe.data.name
-    for name, run in untaught.items():
+    teachers = recipe.training.teachers or []
+    common: dict[str, Any] = {"data_dir": data_dir, "runs_dir": runs_dir, "reporter": reporter}
+    for name, (maker, run) in untaught.items():
         reporter.note(f"teacher {teachers.index(name) + 1} of {len(teachers)}: {name}")
-        common: dict[str, Any] = {"data_dir": data_dir, "runs_dir": runs_dir, "reporter": reporter}
-        maker = maker_of(name, data)
-        assert maker is not None, name
-        taught = train(maker, data, settings=engine, **common) if run is None else resume(run, **common)
+        taught = train(maker, recipe.data.name, settings=engine, **common) if run is None else resume(run, **common)
         if taught.status["status"] == Ending.INTERRUPTED.value:
             reporter.note(f"the command that asked for '{recipe.name}' goes on from here as well")
             return taught

@@ -127,7 +127,7 @@ def load_out_of_sample(run: Run, data_dir: Path | None = None) -> OutOfSample | 
     folder = kfold_folder(run)
     if not (folder / "kfold.json").is_file():
         return None
-    glyphs = load_images(run.recipe, "train", run.data_dir(data_dir), on_skip=lambda _: None)
+    glyphs = load_images(run.recipe, "train", run.data_dir(data_dir))
     run.require_same_data(glyphs)
     return _read(folder, glyphs)
 
