@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,7 +12,7 @@ from glyphlab.training import engine as engine_module
 from glyphlab.training.engine import Engine, Timing, settle
 from glyphlab.training.recipe import EngineSettings, TrainingSettings
 
-TRAINING = TrainingSettings.model_validate({"batch_size": 8})
+TRAINING = TrainingSettings.model_validate({"batch_size": 12})
 
 
 def classifier() -> Classifier:
@@ -18,7 +21,7 @@ def classifier() -> Classifier:
 
 
 def batch() -> tuple[Tensor, Tensor]:
-    return torch.rand(8, 1, 12, 12), torch.arange(8) % 2
+    return torch.rand(12, 1, 12, 12), torch.arange(12) % 2
 
 
 def settings(**values: object) -> EngineSettings:
@@ -86,6 +89,29 @@ def test_a_slower_compiled_network_is_not_taken(monkeypatch: pytest.MonkeyPatch)
     assert not engine.compile and len(timings) == 5
 
 
+def test_what_is_many_times_slower_is_given_up_on_a_few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: dict[str, list[int]] = {"float32": [], "bf16": []}
+    real = Engine.forward
+
+    def forward(engine: Engine, network: Classifier, batch_size: int) -> Callable[[Tensor], Tensor]:
+        run = real(engine, network, batch_size)
+
+        def slow(images: Tensor) -> Tensor:
+            shown[engine.precision].append(len(images))
+            if engine.precision == "bf16":
+                time.sleep(0.02 * len(images))  # a processor that has no bf16
+            return run(images)
+
+        return slow
+
+    monkeypatch.setattr(engine_module, "_PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(Engine, "forward", forward)
+    engine, timings = settle(settings(threads=1), TRAINING, classifier(), batch, 1000)
+    assert engine.precision == "float32" and 12 in shown["float32"]
+    assert shown["bf16"] == [8] * 6  # three steps of two layouts
+    assert sorted(t.engine.precision for t in timings) == ["bf16", "bf16", "float32", "float32"]
+
+
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_every_way_gives_nearly_the_same_logits(precision: str, channels_last: bool) -> None:
@@ -94,6 +120,6 @@ def test_every_way_gives_nearly_the_same_logits(precision: str, channels_last: b
     expected = network(images)
     engine = Engine("cpu", precision, channels_last)
     engine.place(network)
-    logits = engine.forward(network, 8)(images)
+    logits = engine.forward(network, 12)(images)
     assert logits.dtype == torch.float32
     assert torch.allclose(logits, expected, atol=1e-5 if precision == "float32" else 2e-2)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from glyphlab.training.seeds import Purpose, derived_seed, generator
+import torch
+
+from glyphlab.training.seeds import Purpose, derived_seed, generator, seed_device
 
 
 def test_seeds_differ_by_every_part_and_repeat() -> None:
@@ -21,3 +23,11 @@ def test_neighbouring_seeds_share_no_bits_on_average() -> None:
 def test_generators_start_afresh() -> None:
     first, second = (generator(1, Purpose.DROPOUT, 3) for _ in range(2))
     assert first.get_state().equal(second.get_state())
+
+
+def test_layers_on_the_cpu_draw_what_torchs_own_seed_gives() -> None:
+    torch.manual_seed(7)
+    expected = torch.nn.functional.dropout(torch.ones(100))
+    torch.rand(3)
+    seed_device("cpu", 7)
+    assert torch.equal(torch.nn.functional.dropout(torch.ones(100)), expected)

@@ -37,6 +37,9 @@ _LARGEST_KEPT_BYTES = 31 << 20
 _KEPT_BYTES = 1 << 30
 # A candidate this many times slower than the best so far is given up after its first timed step.
 _HOPELESS = 1.5
+# And this many times slower on a few images, before a whole batch: where a processor has no bf16, each takes seconds.
+_HOPELESS_ON_A_FEW = 3.0
+_A_FEW = 8
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,10 @@ class Engine:
 
 @dataclass(frozen=True)
 class Timing:
-    """One candidate of the probe and what it did; images_per_second is None where it failed, with the reason."""
+    """One candidate of the probe and what it did; images_per_second is None where it failed, with the reason.
+
+    Of a candidate that was given up on a few images it is the rate of these.
+    """
 
     engine: Engine
     images_per_second: float | None
@@ -131,6 +137,10 @@ def settle(
     def measured(engine: Engine) -> float:
         return timings[engine].images_per_second or 0.0
 
+    def few() -> tuple[Tensor, Tensor]:
+        images, targets = batch()
+        return images[:_A_FEW], targets[:_A_FEW]
+
     candidates = [
         replace(base, precision=precision, channels_last=channels_last)
         for precision in _choices(settings.precision, "float32", "bf16")
@@ -140,9 +150,12 @@ def settle(
     best, best_rate = candidates[0], 0.0
     # A time budget is planned with the measured speed, even where there is nothing to choose.
     if len(candidates) > 1 or settings.compile == "auto" or training.time_budget_seconds is not None:
-        for engine in candidates[::-1] * _ROUNDS:  # the roughest first: where it is fast, the others end soon
+        tasted = [_time_steps(engine, training, classifier, few, math.inf) for engine in candidates]
+        timings = {timing.engine: timing for timing in _hopeless(tasted)}
+        hopeful = [engine for engine in candidates if engine not in timings]
+        for engine in hopeful[::-1] * _ROUNDS:  # the roughest first: where it is fast, the others end soon
             measure(engine)
-        for engine in candidates:
+        for engine in hopeful:
             if measured(engine) > best_rate * WORTHWHILE_GAIN:
                 best, best_rate = engine, measured(engine)
         if best_rate == 0:
@@ -202,6 +215,12 @@ def physical_cores() -> int:
         siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
         cores.add(siblings.read_text() if siblings.exists() else str(cpu))
     return len(cores)
+
+
+def _hopeless(tasted: list[Timing]) -> list[Timing]:
+    """Those that failed or are many times slower than the fastest."""
+    rates = {timing.engine: timing.images_per_second or 0.0 for timing in tasted}
+    return [timing for timing in tasted if rates[timing.engine] * _HOPELESS_ON_A_FEW <= max(rates.values())]
 
 
 def _choices(setting: Any, *options: Any) -> tuple[Any, ...]:

@@ -33,7 +33,7 @@ from glyphlab.training.optimizer import set_lr, update_average
 from glyphlab.training.progress import Plan, Reporter, StepNews
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.schedule import lr_factor
-from glyphlab.training.seeds import Purpose, derived_seed, generator
+from glyphlab.training.seeds import Purpose, derived_seed, generator, seed_device
 
 _CHECKPOINT_EVERY_SECONDS = 60.0
 # Sums are read from the device every so many steps, which shows progress and finds a loss gone astray.
@@ -170,7 +170,7 @@ def fit(
             lr = settings.lr * lr_factor(settings, state.step, state.total_steps, steps_per_epoch)
             lr *= state.plateau.factor if state.plateau else 1.0
             set_lr(state.optimizer, lr)
-            torch.manual_seed(derived_seed(settings.seed, Purpose.DROPOUT, state.step))
+            seed_device(job.engine.device, derived_seed(settings.seed, Purpose.DROPOUT, state.step))
 
             logits = forward(pixels)
             loss = _loss(job, logits, pixels, targets, class_weights, log_priors)
