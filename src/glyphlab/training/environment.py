@@ -25,6 +25,7 @@ def describe_environment(device: str, threads: int) -> dict[str, Any]:
         "numpy": np.__version__,
         "system": platform.platform(),
         "processor": _processor(),
+        "instructions": _instructions(),
         "cores": os.cpu_count(),
         "device": device,
         "device_name": torch.cuda.get_device_name() if device == "cuda" else _processor(),
@@ -36,9 +37,17 @@ def describe_environment(device: str, threads: int) -> dict[str, Any]:
 
 def _processor() -> str:
     """The processor's name as Linux gives it, else what Python knows."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _instructions() -> str:
+    """What the processor calculates with, for names of processors often hide it: "AVX2", "AVX512, avx512_bf16"."""
+    flags = _cpuinfo("flags").split()
+    return ", ".join([torch.backends.cpu.get_cpu_capability(), *(f for f in ("avx512_bf16", "amx_bf16") if f in flags)])
+
+
+def _cpuinfo(key: str) -> str:
+    """A line of Linux' description of the first processor; empty where there is none."""
     cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")
