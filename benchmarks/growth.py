@@ -6,8 +6,9 @@
 
 The images of emnist-balanced are repeated under the file names and the layout of EMNIST byclass, and the whole command
 `glyphlab train` reads and trains on them, with the recipe's warps: one epoch, or as many as make up 100 thousand
-images. The narrow network of `mnist-flash` is the quickest, so that what the data themselves cost shows most. The engine is settled once, without compiling, so that all sizes train in the same way. A process each; its peak
-of memory is that of everything, from reading the files to the last weights. Writes its section of RESULTS.md.
+images. The narrow network of `mnist-flash` is the quickest, so that what the data themselves cost shows most. The
+engine is settled once, without compiling, so that all sizes train in the same way. A process each; its peak of memory
+is that of everything, from reading the files to the last weights. Writes its section of RESULTS.md.
 """
 
 from __future__ import annotations

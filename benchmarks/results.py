@@ -73,9 +73,9 @@ def provenance(data: str, repeated: str, dates: Iterable[str] = ()) -> str:
     taken = sorted({*dates} or {date.today().isoformat()})
     when = " to ".join(dict.fromkeys((taken[0], taken[-1])))
     return (
-        f"`{_command()}`, {when}, on {data}; {machine['processor']} ({machine['instructions']}), {machine['cores']} cores, "
-        f"{platform.system()}, Python {machine['python']}, torch {machine['torch']}, Glyphlab {machine['glyphlab']}. "
-        f"{repeated}"
+        f"`{_command()}`, {when}, on {data}; {machine['processor']} ({machine['instructions']}), "
+        f"{machine['cores']} cores, {platform.system()}, Python {machine['python']}, torch {machine['torch']}, "
+        f"Glyphlab {machine['glyphlab']}. {repeated}"
     )
 
 
