@@ -145,6 +145,9 @@ def test_a_name_that_is_no_text(cli: Callable[..., Any], model: Path, pictures: 
     assert cli("predict", "deep", "-m", model, "--csv", "answers.csv").code == 0
     assert "deep/bad\\udcff.png,1," in (pictures / "answers.csv").read_text(encoding="utf-8")
     assert "deep/bad\\udcff.png  1 " in cli("predict", "deep", "-m", model).out
+    assert "deep/bad\\udcff.png,1," in cli("predict", "deep", "-m", model, "--csv", "-").out
+    files = {one["file"] for one in json.loads(cli("predict", "deep", "-m", model, "--json").out)["predictions"]}
+    assert files == {"deep/bad\udcff.png", "deep/ring.png"}
 
 
 def test_how_it_was_prepared_is_drawn(cli: Callable[..., Any], model: Path, pictures: Path) -> None:

@@ -5,6 +5,7 @@ Only typer is imported here; each command imports what it needs when it runs, so
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated, NoReturn
 
@@ -107,9 +108,16 @@ def main(argv: list[str] | None = None) -> NoReturn:
     Exit codes: 0 done, 1 a check found something wrong, 2 a mistake of the user's (one line on standard error),
     130 stopped by Ctrl-C (one line on standard error).
     """
+    _print_whatever_comes()
     with one_line_when_stopped():
         _run(argv)
     sys.exit(0)
+
+
+def _print_whatever_comes() -> None:
+    """Escape on standard output what its encoding lacks, as Python does on standard error: a name must not end a run."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _run(argv: list[str] | None) -> None:

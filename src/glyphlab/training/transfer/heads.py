@@ -6,6 +6,7 @@ Both are linear, so that either becomes the weights of the network's own last la
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,13 +96,16 @@ def logistic_probe(features: Floats, targets: Integers, classes: int, *, bias: b
 
     Source: G. Alain, Y. Bengio, "Understanding intermediate layers using linear classifier probes", 2016.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     spread = math.sqrt(float(np.mean(features.astype(np.float64) ** 2))) or 1.0
     model = LogisticRegression(
         C=strength, fit_intercept=bias, class_weight="balanced", max_iter=_MOST_ITERATIONS, tol=_TOLERANCE
     )
-    with one_thread():  # here, for only libraries that are loaded already can be told
+    # One thread from here on, for only libraries that are loaded already can be told.
+    with one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # as good as so many steps make it
         model.fit(features / spread, targets)
     weight, intercept = model.coef_ / spread, model.intercept_
     if classes == 2:  # scikit-learn has one row for both; halved, the difference of the logits stays what it was
