@@ -115,7 +115,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _print_whatever_comes() -> None:
-    """Escape on standard output what its encoding lacks, as Python does on standard error: a name must not end a run."""
+    """Escape on standard output what its encoding lacks, as Python does on standard error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
