@@ -155,5 +155,4 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    # A path that is not valid UTF-8 reaches Python with surrogates in it; it is written escaped, not refused.
-    return text.getvalue().encode("utf-8", "backslashreplace").decode("utf-8")
+    return text.getvalue()
