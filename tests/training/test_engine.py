@@ -52,7 +52,7 @@ def test_auto_is_settled_by_timing_and_leaves_the_network_alone(monkeypatch: pyt
 def fake_rates(monkeypatch: pytest.MonkeyPatch, rates: dict[tuple[str, bool, bool], float | None]) -> list[Engine]:
     tried: list[Engine] = []
 
-    def timed(engine: Engine, *_: object) -> Timing:
+    def timed(engine: Engine, **_: object) -> Timing:
         tried.append(engine)
         rate = rates[engine.precision, engine.channels_last, engine.compile]
         return Timing(engine, rate, 1.0, "" if rate else "not implemented")
@@ -86,7 +86,64 @@ def test_a_slower_compiled_network_is_not_taken(monkeypatch: pytest.MonkeyPatch)
     fake_rates(monkeypatch, RATES | {("float32", False, True): 950.0})
     monkeypatch.setattr(engine_module, "_can_compile", lambda engine: True)
     engine, timings = settle(settings(), TRAINING, classifier(), batch, total_images=10**7)
-    assert not engine.compile and len(timings) == 5
+    assert not engine.compile and len([timing for timing in timings if timing.engine.threads == engine.threads]) == 5
+
+
+FIXED = {"precision": "float32", "channels_last": False, "compile": False}
+
+
+def timed_by_threads(monkeypatch: pytest.MonkeyPatch, rates: dict[int, list[float]]) -> None:
+    """What a step with so many threads gives the first time, the second time, and so on; the last for ever."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: max(rates))
+
+    def timed(engine: Engine, **_: object) -> Timing:
+        left = rates[engine.threads]
+        return Timing(engine, left.pop(0) if len(left) > 1 else left[0], 1.0)
+
+    monkeypatch.setattr(engine_module, "_time_steps", timed)
+
+
+@pytest.mark.parametrize(
+    ("rates", "chosen"),
+    [
+        ({8: [1000.0], 4: [700.0]}, 8),
+        ({8: [1000.0], 4: [1090.0]}, 8),  # less than a tenth
+        ({8: [1000.0], 4: [1500.0], 2: [1600.0]}, 4),
+        ({8: [100.0], 4: [150.0], 2: [200.0], 1: [300.0]}, 1),
+        ({8: [500.0, 500.0, 1400.0], 4: [1500.0]}, 8),  # the machine was busy at first
+        ({6: [100.0], 3: [150.0], 1: [200.0]}, 1),
+    ],
+)
+def test_threads_are_halved_while_that_is_clearly_faster(
+    monkeypatch: pytest.MonkeyPatch, rates: dict[int, list[float]], chosen: int
+) -> None:
+    before = torch.get_num_threads()
+    try:
+        timed_by_threads(monkeypatch, rates)
+        engine, timings = settle(settings(**FIXED), TRAINING, classifier(), batch, total_images=1000)
+        assert engine.threads == chosen
+        assert {timing.engine.threads for timing in timings} == set(rates)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_candidate_is_timed_with_its_threads_and_the_chosen_engine_is_active(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, seen = torch.get_num_threads(), []
+    real = Engine.forward
+
+    def forward(engine: Engine, network: Classifier, batch_size: int) -> Callable[[Tensor], Tensor]:
+        seen.append((engine.threads, torch.get_num_threads()))
+        return real(engine, network, batch_size)
+
+    try:
+        torch.set_num_threads(2)
+        monkeypatch.setattr(engine_module, "_PROBE_SECONDS", 0.02)
+        monkeypatch.setattr(Engine, "forward", forward)
+        engine, _ = settle(settings(**FIXED), TRAINING, classifier(), batch, total_images=1000)
+        assert torch.get_num_threads() == engine.threads
+        assert {(2, 2), (1, 1)} == set(seen)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_what_is_many_times_slower_is_given_up_on_a_few_images(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""How the work is done on this machine: device, precision, memory format, compilation, threads.
+"""How the work is done on this machine: device, precision, memory format, threads, compilation.
 
 What a recipe leaves at "auto" is settled by timing a few real training steps, never by guessing from the processor's
 name: bf16, for one, is several times faster on some processors and several times slower on others.
@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ class Engine:
         return run
 
     def __str__(self) -> str:
-        words = [self.device, f"{self.threads} threads" if self.device == "cpu" else "", self.precision]
+        threads = f"{self.threads} thread{'s' * (self.threads > 1)}" if self.device == "cpu" else ""
+        words = [self.device, threads, self.precision]
         words += ["channels_last" if self.channels_last else "", "compiled" if self.compile else ""]
         return ", ".join(word for word in words if word)
 
@@ -119,53 +121,89 @@ def settle(
 
     batch: makes a training batch (pixels, targets) on the CPU, augmented as in training, so that its cost counts.
     total_images: how many images will be trained on; decides whether compiling can pay.
-    Returns the engine and the timings behind the choice. Raises `RecipeError` for a device this machine lacks.
+    Returns the engine, which is active, and the timings behind the choice. Raises `RecipeError` for a device this
+    machine lacks.
     """
-    base = Engine(device=_device(settings.device), threads=_threads(settings.threads))
-    base.activate()
-    timings: dict[Engine, Timing] = {}
-
-    def measure(engine: Engine) -> float:
-        """Time an engine, again if it was timed before; the best counts, since a busy machine only ever slows."""
-        best_so_far = max((timing.images_per_second or 0.0 for timing in timings.values()), default=0.0)
-        timing = _time_steps(engine, training, classifier, batch, best_so_far / _HOPELESS)
-        former = timings.get(engine)
-        if former is None or (timing.images_per_second or 0.0) > (former.images_per_second or 0.0):
-            timings[engine] = timing
-        return measured(engine)
-
-    def measured(engine: Engine) -> float:
-        return timings[engine].images_per_second or 0.0
-
-    def few() -> tuple[Tensor, Tensor]:
-        images, targets = batch()
-        return images[:_A_FEW], targets[:_A_FEW]
-
+    base = Engine(_device(settings.device), compile=settings.compile is True, threads=_threads(settings.threads))
     candidates = [
         replace(base, precision=precision, channels_last=channels_last)
         for precision in _choices(settings.precision, "float32", "bf16")
         for channels_last in _choices(settings.channels_last, False, True)
     ]
-    candidates = [replace(engine, compile=settings.compile is True) for engine in candidates]
-    best, best_rate = candidates[0], 0.0
+    best, probe = candidates[0], _Probe(training, classifier, batch)
+    fewer_threads = settings.threads == "auto" and base.device == "cpu" and base.threads > 1
     # A time budget is planned with the measured speed, even where there is nothing to choose.
-    if len(candidates) > 1 or settings.compile == "auto" or training.time_budget_seconds is not None:
-        tasted = [_time_steps(engine, training, classifier, few, math.inf) for engine in candidates]
-        timings = {timing.engine: timing for timing in _hopeless(tasted)}
-        hopeful = [engine for engine in candidates if engine not in timings]
-        for engine in hopeful[::-1] * _ROUNDS:  # the roughest first: where it is fast, the others end soon
-            measure(engine)
-        for engine in hopeful:
-            if measured(engine) > best_rate * WORTHWHILE_GAIN:
-                best, best_rate = engine, measured(engine)
-        if best_rate == 0:
-            reasons = "; ".join(timing.failure for timing in timings.values())
-            raise RecipeError(f"no engine setting works on {base.device} ({reasons}); try engine.device = 'cpu'")
-    if settings.compile == "auto" and total_images / best_rate >= COMPILE_PAYS_FROM_SECONDS and _can_compile(base):
+    if len(candidates) > 1 or settings.compile == "auto" or fewer_threads or training.time_budget_seconds is not None:
+        best = probe.fastest(candidates)
+    # Threads meet after every layer: on a busy machine, or with little to do, they wait longer than they work.
+    while fewer_threads and best.threads > 1:
+        half = replace(best, threads=best.threads // 2)
+        if not probe.prefers(half, best):
+            break
+        best = half
+    if settings.compile == "auto" and _can_compile(base):
         compiled = replace(best, compile=True)
-        if measure(compiled) > measure(best) * WORTHWHILE_GAIN:
+        if total_images / probe.rate(best) >= COMPILE_PAYS_FROM_SECONDS and probe.prefers(compiled, best):
             best = compiled
-    return best, list(timings.values())
+    best.activate()
+    return best, list(probe.timings.values())
+
+
+class _Probe:
+    """Times candidates by training copies of the classifier for a moment. timings: the best of each so far."""
+
+    def __init__(
+        self, training: TrainingSettings, classifier: Classifier, batch: Callable[[], tuple[Tensor, Tensor]]
+    ) -> None:
+        self.timings: dict[Engine, Timing] = {}
+        self._time_steps = partial(_time_steps, training=training, original=classifier)
+        self._batch = batch
+
+    def fastest(self, candidates: list[Engine]) -> Engine:
+        """The first of them unless a later one is clearly faster. Raises `RecipeError` where none works."""
+        hopeful = self._hopeful(candidates) if len(candidates) > 1 else candidates
+        for engine in hopeful[::-1] * _ROUNDS:  # the roughest first: where it is fast, the others end soon
+            self._measure(engine)
+        best, best_rate = candidates[0], 0.0
+        for engine in hopeful:
+            if self.rate(engine) > best_rate * WORTHWHILE_GAIN:
+                best, best_rate = engine, self.rate(engine)
+        if best_rate == 0:
+            reasons = "; ".join(timing.failure for timing in self.timings.values())
+            raise RecipeError(f"no engine setting works on {best.device} ({reasons}); try engine.device = 'cpu'")
+        return best
+
+    def prefers(self, engine: Engine, other: Engine) -> bool:
+        """Whether it is clearly faster than one that was timed before, and still is once both had another turn."""
+        if self._measure(engine) <= self.rate(other) * WORTHWHILE_GAIN:
+            return False
+        return self._measure(engine) > self._measure(other) * WORTHWHILE_GAIN
+
+    def rate(self, engine: Engine) -> float:
+        """Images a second; 0 for one that failed."""
+        return self.timings[engine].images_per_second or 0.0
+
+    def _measure(self, engine: Engine) -> float:
+        """Time an engine, again if it was timed before; the best counts, since a busy machine only ever slows."""
+        best_so_far = max((timing.images_per_second or 0.0 for timing in self.timings.values()), default=0.0)
+        timing = self._time_steps(engine, batch=self._batch, hopeless_below=best_so_far / _HOPELESS)
+        former = self.timings.get(engine)
+        if former is None or (timing.images_per_second or 0.0) > (former.images_per_second or 0.0):
+            self.timings[engine] = timing
+        return self.rate(engine)
+
+    def _hopeful(self, candidates: list[Engine]) -> list[Engine]:
+        """Those that work, and are not many times slower than the fastest, on a few images; the others are recorded."""
+
+        def few() -> tuple[Tensor, Tensor]:
+            images, targets = self._batch()
+            return images[:_A_FEW], targets[:_A_FEW]
+
+        tasted = [self._time_steps(engine, batch=few, hopeless_below=math.inf) for engine in candidates]
+        rates = {timing.engine: timing.images_per_second or 0.0 for timing in tasted}
+        least = max(rates.values()) / _HOPELESS_ON_A_FEW
+        self.timings |= {timing.engine: timing for timing in tasted if rates[timing.engine] <= least}
+        return [engine for engine in candidates if engine not in self.timings]
 
 
 def for_machine(settings: EngineSettings, world: World) -> EngineSettings:
@@ -217,12 +255,6 @@ def physical_cores() -> int:
     return len(cores)
 
 
-def _hopeless(tasted: list[Timing]) -> list[Timing]:
-    """Those that failed or are many times slower than the fastest."""
-    rates = {timing.engine: timing.images_per_second or 0.0 for timing in tasted}
-    return [timing for timing in tasted if rates[timing.engine] * _HOPELESS_ON_A_FEW <= max(rates.values())]
-
-
 def _choices(setting: Any, *options: Any) -> tuple[Any, ...]:
     return options if setting == "auto" else (setting,)
 
@@ -257,6 +289,7 @@ def _time_steps(
 ) -> Timing:
     """Train a copy for a moment, after two steps that do not count; shorter below so many images a second."""
     began = time.perf_counter()
+    engine.activate()
     classifier = copy.deepcopy(original).train()
     engine.place(classifier)
     optimizer = build_optimizer(classifier, training)

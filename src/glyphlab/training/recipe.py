@@ -212,7 +212,9 @@ class EngineSettings(Section):
     precision: Literal["auto", "float32", "bf16"] = Field("auto", description="of the network's arithmetic")
     channels_last: Literal["auto"] | bool = Field("auto", description="memory order of images and feature maps")
     compile: Literal["auto"] | bool = Field("auto", description="torch.compile; tried where the training is long")
-    threads: int | Literal["auto"] = Field("auto", description="of the processor; part of what makes bits equal")
+    threads: int | Literal["auto"] = Field(
+        "auto", description="of the processor, fewer where that is timed to be faster; part of what makes bits equal"
+    )
 
     def contradictions(self) -> Iterator[str]:
         if isinstance(self.threads, int) and self.threads < 1:

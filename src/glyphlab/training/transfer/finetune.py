@@ -145,7 +145,7 @@ def settled_engine(recipe: Recipe, classifier: Classifier) -> Engine:
         precision="float32" if asked.precision == "auto" else asked.precision,
         channels_last=True if asked.channels_last == "auto" else asked.channels_last,
         compile=False if asked.compile == "auto" else asked.compile,
-        threads=asked.threads,
+        threads=torch.get_num_threads() if asked.threads == "auto" else asked.threads,
     )
     untimed = recipe.training.model_copy(update={"time_budget_seconds": None})
     blank = torch.zeros(2, *classifier.spec.image_shape), torch.zeros(2, dtype=torch.int64)
