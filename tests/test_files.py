@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from glyphlab.errors import RunError, did_you_mean
 from glyphlab.files import (
     make_folder,
+    new_folder,
     refuse_replacing,
     refuse_replacing_in,
     require_writable,
@@ -34,6 +36,41 @@ def test_a_file_appears_whole_with_ordinary_permissions(tmp_path: Path) -> None:
     mask = os.umask(0)
     os.umask(mask)
     assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~mask
+
+
+def test_the_umask_is_obeyed_and_never_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    former = os.umask(0o077)
+    try:
+        monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("other threads would see that"))
+        write_text(tmp_path / "note.txt", "mine")
+        folder = new_folder(tmp_path, "draft-")
+    finally:
+        monkeypatch.undo()
+        os.umask(former)
+    assert stat.S_IMODE((tmp_path / "note.txt").stat().st_mode) == 0o600
+    assert folder.name.startswith("draft-") and stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert new_folder(tmp_path, "draft-") != folder
+
+
+def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    link = tmp_path / "link.csv"
+    link.symlink_to(tmp_path / "far" / "answers.csv")
+    for text in ("first", "second"):
+        write_text(link, text)
+        assert link.is_symlink() and (tmp_path / "far" / "answers.csv").read_text() == text
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as readers:
+        reading = readers.submit(pipe.read_text)
+        write_text(pipe, "a,b\n")
+        assert reading.result(timeout=30) == "a,b\n"
+    assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]
+    write_text(Path(os.devnull), "nothing")
+    assert Path(os.devnull).is_char_device()
 
 
 def test_a_failure_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:

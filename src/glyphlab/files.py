@@ -10,8 +10,10 @@ import contextlib
 import errno
 import json
 import os
+import secrets
+import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,18 +47,23 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; on success it becomes `path`, on failure it is removed.
 
     The temporary file lies in the same folder and keeps the suffix, since libraries choose formats by it. Folders
-    are created. Raises `RunError` when the operating system refuses.
+    are created. A link stays one: what it leads to is written. A pipe or a device gets the content once it is whole.
+    Raises `RunError` when the operating system refuses.
     """
     with writing(path):
+        if path.is_fifo() or path.is_char_device():
+            with tempfile.TemporaryDirectory() as folder:
+                yield (whole := Path(folder, f"whole{path.suffix}"))
+                with whole.open("rb") as content, path.open("wb") as stream:
+                    shutil.copyfileobj(content, stream)
+            return
+        path = path.resolve() if path.is_symlink() else path
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = _new(path.parent, _TEMPORARY, path.suffix, lambda new: new.touch(exist_ok=False))
         try:
             yield temporary
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
-            temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -126,8 +133,15 @@ def require_writable(folder: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
 
 
-def _umask() -> int:
-    """The process's umask; it can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def new_folder(parent: Path, prefix: str) -> Path:
+    """Make an empty folder in `parent` whose name begins with `prefix` and is like no other."""
+    return _new(parent, prefix, "", Path.mkdir)
+
+
+def _new(parent: Path, prefix: str, suffix: str, make: Callable[[Path], None]) -> Path:
+    """Make something of a name that nothing has yet, open to those whom the umask allows, as tempfile's are not."""
+    while True:
+        path = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
+        with contextlib.suppress(FileExistsError):
+            make(path)
+            return path

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
 from glyphlab.cli import console
@@ -28,3 +33,13 @@ def test_what_a_terminal_would_obey_is_shown(text: str, seen: str, capsys: pytes
 def test_lines_of_our_own_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
     console.stdout().print("[bold]one[/]\ntwo")
     assert capsys.readouterr().out == "one\ntwo\n"
+
+
+def test_documents_for_programs_are_utf8_whatever_the_terminal_is() -> None:
+    names = ["été.png", "字", "bad\udcff"]
+    code = f"from glyphlab.cli.console import print_json; print('before'); print_json({names!a}); print('after')"
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1251"}
+    printed = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True).stdout
+    before, *document, after = printed.splitlines(keepends=True)
+    assert (before.strip(), after.strip()) == (b"before", b"after")
+    assert json.loads(b"".join(document)) == names

@@ -41,6 +41,13 @@ def test_a_wrong_command_line_is_one_line_of_error(cli: Cli, line: str, said: st
 
 
 @pytest.mark.parametrize(
+    "line", ["predict {}", "predict x.png --model {}", "train --resume {}", "job predict {} --out o"]
+)
+def test_a_name_longer_than_any_is_one_line_of_error(cli: Cli, line: str) -> None:
+    refused(cli, line.format("a" * 300), f"'{'a' * 40}...' is longer than a file's name can be; expected a path")
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ("train digits --epochs 1 --epochs 2", "--epochs is given twice: '1' and '2'; give it once"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 import tracemalloc
@@ -29,7 +30,7 @@ def test_a_list_a_folder_and_an_archive(tmp_path: Path, monkeypatch: pytest.Monk
     for name in ("b/1.png", "a.TAR", "b/2.jpg", "b/.hidden.png", "b/notes.txt", ".git/3.png", "c.tar.gz"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).touch()
-    Path("list.txt").write_bytes("x y.png\r\n\nü.tar\n# not a remark".encode())
+    Path("list.txt").write_bytes("\ufeffx y.png\r\n\nü.tar\n# not a remark".encode())
     assert list(sources("list.txt")) == ["x y.png", "ü.tar", "# not a remark"]
     assert list(sources(".")) == ["a.TAR", "c.tar.gz", "b/1.png", "b/2.jpg"]
     assert list(sources("c.tar.gz")) == ["c.tar.gz"]
@@ -51,9 +52,9 @@ def test_members_are_streamed_in_order_and_may_be_skipped(tmp_path: Path, mode: 
     path = write_tar(tmp_path / "a.tar", MEMBERS | others, mode)
     with tarfile.open(path, f"a{mode[1:]}" if mode == "w" else "r") as archive:
         if mode == "w":
-            link = tarfile.TarInfo("link.png")
-            link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-            archive.addfile(link)
+            folder = tarfile.TarInfo("folder.png")
+            folder.type = tarfile.DIRTYPE
+            archive.addfile(folder)
     items = list(pictures_in(str(path)))
     assert [name.removeprefix(f"{path}/") for name, _ in items] == [*MEMBERS, "deep/5.JPG"]
     assert [content for _, content in items] == [*MEMBERS.values(), b"j"]
@@ -83,6 +84,36 @@ def test_what_is_wrong_with_an_archive_is_its_last_item(tmp_path: Path) -> None:
         assert str(error).startswith(f"{source}: ") and problem in str(error)
         for skip in range(good + 3):
             assert len(list(pictures_in(source, skip))) == max(0, good + 1 - skip), stem
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_an_archive_cut_off_between_pictures_says_so(tmp_path: Path, mode: str) -> None:
+    whole = write_tar(tmp_path / "whole.tar", MEMBERS).read_bytes()
+    damaged = bytearray(whole)
+    damaged[512 * 4 + 20] ^= 1  # in the third header
+    pack = gzip.compress if mode == "w:gz" else bytes
+    for cut, problem in {
+        whole[: 512 * 4]: "without an end mark",
+        whole[: 512 * 4 + 100]: "without an end mark",
+        bytes(damaged): "a damaged header",
+    }.items():
+        path = tmp_path / "cut.tar"
+        path.write_bytes(pack(cut))
+        *good, (_, error) = pictures_in(str(path))
+        assert [content for _, content in good] == list(MEMBERS.values())[:2]
+        assert isinstance(error, ImageError) and problem in str(error) and "after 2 pictures" in str(error)
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_links_in_an_archive_are_not_followed_and_not_lost(tmp_path: Path, kind: bytes) -> None:
+    path = write_tar(tmp_path / "a.tar", MEMBERS)
+    with tarfile.open(path, "a") as archive:
+        link = tarfile.TarInfo("link.png")
+        link.type, link.linkname = kind, "0.png"
+        archive.addfile(link)
+    *pictures, (name, error) = pictures_in(str(path))
+    assert len(pictures) == 5 and name == f"{path}/link.png"
+    assert isinstance(error, ImageError) and "a link to '0.png', which is not followed; pack" in str(error)
 
 
 def test_a_huge_member_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,15 @@ def _console(*, stderr: bool) -> Console:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    print_document(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_document(text: str) -> None:
+    """A line or more for programs on standard output: in UTF-8, whatever a terminal's encoding is.
+
+    Bytes of file names that are no UTF-8 stand escaped, \\udcff, as in files.
+    """
+    typer.echo(text.encode("utf-8", "backslashreplace"))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:

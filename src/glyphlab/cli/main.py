@@ -5,6 +5,7 @@ Only typer is imported here; each command imports what it needs when it runs, so
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 from typing import Annotated, NoReturn
@@ -127,6 +128,10 @@ def _run(argv: list[str] | None) -> None:
             app(args=argv, prog_name="glyphlab")
     except GlyphlabError as error:
         fail(str(error))
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        fail(f"'{str(error.filename)[:40]}...' is longer than a file's name can be; expected a path")
     except ModuleNotFoundError as error:
         extra = _EXTRA_OF.get((error.name or "").split(".")[0])
         if extra is None:

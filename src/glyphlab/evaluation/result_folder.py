@@ -11,14 +11,13 @@ import contextlib
 import hashlib
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from glyphlab.errors import RunError
-from glyphlab.files import make_folder, write_json, writing
+from glyphlab.files import make_folder, new_folder, write_json, writing
 
 _DRAFT = ".draft-"
 _ABANDONED_SECONDS = 3600.0
@@ -55,9 +54,8 @@ def whole_folder(folder: Path, marker: str, summary: dict[str, Any], force: bool
     make_folder(folder.parent)
     _remove_abandoned(folder)
     with writing(folder):
-        draft = Path(tempfile.mkdtemp(prefix=f"{_DRAFT}{folder.name}-", dir=folder.parent))
+        draft = new_folder(folder.parent, f"{_DRAFT}{folder.name}-")
         try:
-            draft.chmod(0o755)
             yield draft
             write_json(draft / marker, summary | {"digest": _digest(draft, marker)})
             _put_in_place(draft, folder)

@@ -11,7 +11,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from glyphlab.errors import DataError, ImageError
 from glyphlab.imaging.picture import SUFFIXES
@@ -54,8 +54,9 @@ def fingerprint(place: str | Path) -> tuple[str, int]:
 def pictures_in(source: str, skip: int = 0) -> Iterator[Item]:
     """The pictures of one source: itself, or those in an archive, in its order; without the first `skip`.
 
-    A picture inside is called ``archive.tar/its/name.png``; what is no picture by its name is passed over. Of an
-    archive that is damaged, missing or without pictures, the last item is an `ImageError` that says so.
+    A picture inside is called ``archive.tar/its/name.png``; what is no picture by its name is passed over. A link there
+    is an `ImageError`, since what it leads to has gone by. Of an archive that is damaged, cut off, missing or without
+    pictures, the last item is an `ImageError` that says so.
     """
     if is_archive(Path(source)):
         yield from _members(source, skip)
@@ -68,15 +69,31 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
+class _Header(tarfile.TarInfo):
+    """A member's header. An archive is at its end only where that is marked.
+
+    tarfile takes the end of the file, or a damaged header, for the archive's; what is behind would be lost in silence.
+    """
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(archive)
+        except (tarfile.EmptyHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError("it ends without an end mark") from error
+        except tarfile.InvalidHeaderError as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError(f"a damaged header: {error}") from error
+
+
 def _members(source: str, skip: int) -> Iterator[Item]:
     seen = 0
     problem: str | None = None
     try:
-        with tarfile.open(source, "r|*") as archive:  # read from front to back, as from a pipe
+        with tarfile.open(source, "r|*", tarinfo=_Header) as archive:  # read from front to back, as from a pipe
             while (member := archive.next()) is not None:
                 # tarfile would keep every header, a gigabyte for a million pictures.
                 archive.members = []  # type: ignore[attr-defined]  # public since Python 2, but unknown to the stubs
-                if not member.isreg() or not _is_picture(member.name):
+                if not (member.isreg() or member.islnk() or member.issym()) or not _is_picture(member.name):
                     continue
                 # Read even where it is skipped, so that damage is met at the same place again.
                 content = _content(source, archive, member)
@@ -94,6 +111,9 @@ def _members(source: str, skip: int) -> Iterator[Item]:
 
 
 def _content(source: str, archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | ImageError:
+    if not member.isreg():
+        cure = "pack the archive with: tar --dereference --hard-dereference"
+        return ImageError(f"{source}/{member.name}: a link to '{member.linkname}', which is not followed; {cure}")
     if member.size > _LARGEST_MEMBER_BYTES:
         limit = f"{_LARGEST_MEMBER_BYTES:,}"
         return ImageError(f"{source}/{member.name}: {member.size:,} bytes; expected at most {limit}")
@@ -117,7 +137,7 @@ def _within(folder: Path) -> Iterator[str]:
 
 def _lines(path: Path) -> Iterator[str]:
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding="utf-8-sig") as stream:
             for line in stream:
                 if line := line.rstrip("\r\n"):
                     yield line

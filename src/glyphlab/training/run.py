@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError, did_you_mean, quoted
-from glyphlab.files import make_folder, temporary_files, write_json, write_text, writing
+from glyphlab.files import make_folder, new_folder, temporary_files, write_json, write_text, writing
 from glyphlab.networks.classifier import Classifier, load_weights, save_weights
 from glyphlab.training.checkpoint import TrainingState, save_checkpoint
 from glyphlab.training.history import EpochMetrics, draw_curves, write_metrics
@@ -81,9 +80,8 @@ class Run:
         make_folder(runs_dir)
         stem = "-".join(re.sub(r"[^\w.-]+", "_", word).strip("._") or "data" for word in (data_name, recipe.name))
         with writing(runs_dir):
-            draft = Path(tempfile.mkdtemp(prefix=".new-", dir=runs_dir))
+            draft = new_folder(runs_dir, ".new-")
         try:
-            draft.chmod(0o755)
             write_text(draft / "recipe.toml", recipe.to_toml())
             write_json(draft / "environment.json", environment)
             write_json(draft / "run.json", {"status": "started", "epochs": 0, "step": 0, "best": None})
