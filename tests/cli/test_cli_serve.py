@@ -99,6 +99,10 @@ def test_beyond_this_machine_a_token_is_demanded(cli: Callable[..., Any], tmp_pa
     [
         (("--token", "short"), "the token has 5 characters"),
         (("--token-file", "/nonexistent/token"), "cannot read the token from"),
+        (
+            ("--token", TOKEN, "--token-file", "token"),
+            "by --token, or the variable GLYPHLAB_TOKEN, and by --",
+        ),
         (("--model", "digit"), "no model 'digit'"),
         (("--host", "256.1.1.1", "--token", TOKEN), "cannot listen on 256.1.1.1"),
         (("--runs-dir", "/nonexistent/runs"), "--runs-dir is '/nonexistent/runs'; expected a folder of runs"),

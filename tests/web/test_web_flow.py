@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -85,6 +86,25 @@ def test_forms_may_be_larger_than_json() -> None:
     assert call(app, [b"x" * 1_500], **form)[0] == 200
     assert call(app, [b"x" * 1_500], content_type="application/json")[0] == 413
     assert call(app, [b"x" * 2_500], **form)[0] == 413
+
+
+def test_json_of_too_many_parts_is_stopped_before_it_is_taken_apart_and_a_form_is_not() -> None:
+    app = Flow(reads_all, limits=Limits(json_parts=10))
+    points = [b'{"strokes": [{"points": [', b"[1, 2], " * 4, b"[1, 2]]}]}"]  # 7 lists, 2 named values
+    assert call(app, points)[0] == 200
+    status, headers, body = call(app, [*points[:2], *points[1:]])
+    assert (status, headers["connection"]) == (413, "close")
+    assert b"more than 10 points, lists and named values" in body
+    assert call(app, [b"[" * 1_000], content_type="multipart/form-data; boundary=x")[0] == 200
+
+
+def test_the_largest_drawing_is_within_the_limits(client: TestClient) -> None:
+    limits = Limits()
+    points = [[1234.56, 234.56, 0.512, 99999]] * (limits.points // limits.strokes)
+    body = json.dumps({"strokes": [{"points": points, "size": 16.25}] * limits.strokes}, separators=(",", ":"))
+    assert len(body) < limits.json_bytes
+    assert body.count("[") + body.count(":") < limits.json_parts
+    assert client.post("/api/v1/samples", content=body).json()["error"]["code"] == "invalid"  # no alphabet
 
 
 def test_a_slow_body_is_given_up() -> None:

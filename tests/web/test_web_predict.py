@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
 import struct
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +15,16 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pydantic
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
 from glyphlab.imaging.picture import load_picture
 from glyphlab.recognition.recognizer import Recognizer
+from glyphlab.web.answers import Wish
 from glyphlab.web.limits import Limits
+from glyphlab.web.refusals import busy
 from glyphlab.web.strokes import Stroke, render
 from glyphlab.web.uploads import check_picture, data_url, for_keeping, from_data_url, png
 
@@ -184,6 +189,25 @@ def test_too_many_pictures_are_refused(serve: Callable[..., TestClient], seven: 
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_files")
 
 
+def test_after_a_refusal_no_other_of_many_pictures_is_begun(
+    serve: Callable[..., TestClient], seven: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, begun = serve(limits=Limits(glyph_threads=2)), []
+
+    async def full(content: bytes, wish: Wish) -> bytes:
+        begun.append(content)
+        if len(begun) == 1:
+            raise busy("all places are taken")
+        await asyncio.sleep(0.001)
+        return b"{}"
+
+    monkeypatch.setattr(client.app.state.service, "answer", full)  # type: ignore[attr-defined]
+    answer = client.post("/api/v1/predict/many", files=[("files", ("a.png", seven))] * 20)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    time.sleep(0.1)
+    assert len(begun) == 2
+
+
 def test_strokes_are_answered_as_their_picture_is(client: TestClient) -> None:
     drawn = client.post("/api/v1/predict/strokes", json={"strokes": [SEVEN]}).json()
     drawing = render([Stroke.of(SEVEN["points"], 18)])  # type: ignore[arg-type]
@@ -234,6 +258,23 @@ def test_drawings_that_make_no_sense_are_refused(client: TestClient, body: str) 
     answer = client.post("/api/v1/predict/strokes", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 404, 422)
     assert set(answer.json()["error"]) == {"code", "message", "cure"}
+
+
+@pytest.mark.skipif(not hasattr(pydantic, "FailFast"), reason="pydantic describes them all before 2.8")
+def test_of_many_mistakes_in_a_drawing_the_first_is_described(client: TestClient, seven: bytes) -> None:
+    for strokes, where in (([1] * 9, "strokes.0"), ([{"points": [1] * 9}] * 9, "strokes.0.points.0")):
+        for path in ("/predict/strokes", "/explain"):
+            error = client.post(f"/api/v1{path}", json={"strokes": strokes}).json()["error"]
+            assert error["message"].startswith(f"{where}: ")
+            assert "more)" not in error["message"]
+
+
+def test_marks_too_small_for_a_character_are_refused_in_words_of_whoever_drew_them(client: TestClient) -> None:
+    dots = [{"points": [[x, y]], "size": 4} for x in range(20, 281, 25) for y in range(20, 281, 25)]
+    error = client.post("/api/v1/predict/strokes", json={"strokes": dots}).json()["error"]
+    assert error["message"] == "no ink: nothing is left that could be a character"
+    specks = post(client, "/predict", png(render([Stroke.of(dot["points"], 4) for dot in dots]).image))  # type: ignore[union-attr,arg-type]
+    assert specks.json()["error"] == error
 
 
 def test_too_many_points_are_refused(serve: Callable[..., TestClient]) -> None:

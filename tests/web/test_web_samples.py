@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import threading
 import time
 import zipfile
 from collections.abc import Callable
@@ -52,6 +53,33 @@ def test_a_drawing_can_be_seen_and_deleted(client: TestClient) -> None:
     assert client.delete(f"{API}/samples/{id_}").status_code == 204
     assert client.get(f"{API}/samples/{id_}.png").status_code == 404
     assert client.delete(f"{API}/samples/{id_}").status_code == 404
+
+
+def test_a_drawing_whose_file_somebody_deleted_is_not_there(client: TestClient, tmp_path: Path) -> None:
+    id_ = keep(client)
+    (path,) = (tmp_path / "home").rglob(f"{id_}.png")
+    path.unlink()
+    answer = client.get(f"{API}/samples/{id_}.png")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_sample")
+
+
+def test_nothing_waits_while_the_folders_are_read(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [keep(client, label) for label in "αβ"]
+    samples = client.app.state.service.samples  # type: ignore[attr-defined]
+    assert client.portal is not None
+    loop_thread = client.portal.call(threading.get_ident)
+    taken = Watched(samples._lock)
+    monkeypatch.setattr(samples, "_lock", taken)
+    where = {"alphabet": "Greek"}
+    client.get(f"{API}/samples/{ids[0]}.png")
+    client.get(f"{API}/samples", params=where)
+    client.get(f"{API}/alphabets")
+    client.post(f"{API}/alphabets", json={"name": "Runes"})
+    wait_for(client, client.post(f"{API}/teach", json=where).json()["job"])
+    client.patch(f"{API}/alphabets", params=where, json={"name": "Letters"})
+    removed = client.delete(f"{API}/alphabets", params={"alphabet": "Letters"}).json()
+    assert client.post(f"{API}/alphabets/restored", json=removed).status_code == 201
+    assert taken.threads and loop_thread not in taken.threads
 
 
 @pytest.mark.parametrize("id_", ["..%2F..%2Fetc%2Fpasswd", "%2e%2e", "alphabet.json", "x" * 500, "%00"])
@@ -235,6 +263,59 @@ def test_what_is_being_taught_stays_where_it_is(serve: Callable[..., TestClient]
     assert client.delete(f"{API}/alphabets", params=where).status_code == 200
 
 
+def test_an_alphabet_that_is_being_taught_is_known_by_its_cleaned_name(serve: Callable[..., TestClient]) -> None:
+    class Forever:
+        async def teach(self, commission: Commission, tell: Tell) -> dict[str, Any]:
+            await asyncio.sleep(60)
+            raise AssertionError
+
+    client = serve(teacher=Forever())
+    for label in "αβ":
+        keep(client, label)
+    job = client.post(f"{API}/teach", json={"alphabet": " Greek "}).json()["job"]
+    assert client.delete(f"{API}/alphabets", params={"alphabet": "Greek"}).json()["error"]["code"] == "being_taught"
+    assert client.get(f"{API}/alphabets").json()["alphabets"][0]["job"] == job
+
+
+def test_a_deleted_character_follows_its_alphabet(tmp_path: Path) -> None:
+    samples = Samples(tmp_path, most=10)
+    for label in "αβ":
+        samples.add("Greek", label, b"png")
+    character = samples.remove_character("Greek", "α")
+    place = tmp_path / ".removed" / character
+    os.utime(place, (1_000_000_000, time.time() - 86_400))
+    since = place.stat().st_mtime_ns
+    samples.rename("Greek", "Letters")
+    assert place.stat().st_mtime_ns == since  # its 30 days have not begun anew
+    samples.add("Greek", "γ", b"png")
+    assert samples.restore(character) == "Letters"
+    assert samples.counts() == {"Greek": {"γ": 1}, "Letters": {"α": 1, "β": 1}}
+
+
+def test_a_deleted_character_comes_back_to_no_other_alphabet_of_the_name(tmp_path: Path) -> None:
+    samples = Samples(tmp_path, most=10)
+    for label in "αβ":
+        samples.add("Greek", label, b"png")
+    character, alphabet = samples.remove_character("Greek", "α"), samples.remove_alphabet("Greek")
+    samples.add("Greek", "γ", b"png")
+    with pytest.raises(Refusal, match="there is no alphabet of that name"):
+        samples.restore(character)
+    samples.rename("Greek", "Runes")
+    samples.restore(alphabet)
+    assert samples.restore(character) == "Greek"
+    assert samples.counts() == {"Greek": {"α": 1, "β": 1}, "Runes": {"γ": 1}}
+
+
+def test_of_deleted_things_the_last_fifty_are_kept(tmp_path: Path) -> None:
+    samples = Samples(tmp_path, most=10)
+    removed = []
+    for number in range(52):
+        samples.add("Greek", "α", b"png")
+        removed.append(samples.remove_character("Greek", "α"))
+        os.utime(tmp_path / ".removed" / removed[-1], (0, time.time() - 1_000 + number))
+    assert {path.name for path in (tmp_path / ".removed").iterdir()} == set(removed[2:])
+
+
 def test_deleted_things_are_not_kept_for_ever(tmp_path: Path) -> None:
     samples = Samples(tmp_path, most=10)
     samples.add("Greek", "α", b"png")
@@ -255,6 +336,20 @@ def test_half_written_files_of_a_killed_service_are_never_shown_and_go_in_time(t
     os.utime(half, (0, 0))
     Samples(tmp_path, most=10)
     assert not half.exists()
+
+
+class Watched:
+    """A lock that remembers which threads took it."""
+
+    def __init__(self, lock: Any) -> None:
+        self._lock, self.threads = lock, set[int]()
+
+    def __enter__(self) -> None:
+        self.threads.add(threading.get_ident())
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def wait_for(client: TestClient, job: str) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from glyphlab.recognition.modelfile import find_model
 from glyphlab.web import static_files
 from glyphlab.web.refusals import Refusal
 from glyphlab.web.shelf import Shelf
-from glyphlab.web.watch import JsonLines
+from glyphlab.web.watch import JsonLines, route_of
 
 API = "/api/v1"
 
@@ -138,13 +139,62 @@ def test_metrics_count_requests_by_route(client: TestClient) -> None:
     answer = client.get(f"{API}/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = answer.text.splitlines()
-    (counted,) = [line for line in lines if "requests_total{" in line and "/teach/{job}" in line]
-    assert counted.endswith(" 2")
-    assert 'status="404"' in counted
+    assert f'glyphlab_requests_total{{method="GET",route="{API}/teach/{{job}}",status="404"}} 2' in lines
+    assert 'glyphlab_requests_total{method="GET",route="/{name:path}",status="404"} 1' in lines
     assert any(line.startswith("process_resident_memory_bytes ") for line in lines)
-    buckets = [line for line in lines if "_bucket{" in line and "/teach/{job}" in line]
+    buckets = [line for line in lines if f'_bucket{{route="{API}/teach/{{job}}",' in line]
     assert [int(line.split()[-1]) for line in buckets] == sorted(int(line.split()[-1]) for line in buckets)
     assert buckets[-1].endswith(" 2")
+
+
+@pytest.mark.parametrize(
+    ("path", "template", "route"),
+    [
+        (f"{API}/runs/mine-1", "/runs/{name}", f"{API}/runs/{{name}}"),
+        (f"{API}/runs/mine-1", f"{API}/runs/{{name}}", f"{API}/runs/{{name}}"),
+        (f"{API}/health", "/health", f"{API}/health"),
+        (f"{API}/openapi.json", f"{API}/openapi.json", f"{API}/openapi.json"),
+        (f"{API}/nothing", "/{name:path}", "/{name:path}"),
+        (f"{API}/nothing", None, "other"),
+    ],
+)
+def test_routes_are_named_whole_whatever_the_version_of_fastapi(path: str, template: str | None, route: str) -> None:
+    assert route_of({"path": path, "route": SimpleNamespace(path=template)}, API) == route
+
+
+def test_files_of_the_same_name_are_numbered_and_the_first_is_the_default(tmp_path: Path) -> None:
+    for folder, model in (("a", "digits"), ("b", "characters"), ("c", "digits")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "best.onnx").write_bytes(find_model(model).read_bytes())
+    (tmp_path / "c" / "best-2.onnx").write_bytes(find_model("digits").read_bytes())
+    files = ["a/best.onnx", "b/best.onnx", "a/../a/best.onnx", "c/best-2.onnx", "c/best.onnx"]
+    shelf = Shelf([tmp_path / file for file in files], tmp_path / "runs", tmp_path / "taught")
+    found = {offer.id: str(offer.path.relative_to(tmp_path)) for offer in shelf.offers() if offer.kind == "run"}
+    assert found == {
+        "file-best": "a/best.onnx",
+        "file-best-3": "b/best.onnx",
+        "file-best-2": "c/best-2.onnx",  # which has this name of its own
+        "file-best-4": "c/best.onnx",
+    }
+    assert shelf.default == "file-best"
+    assert len(shelf.recognizer("file-best-3")[1].class_names) == 47
+    assert {offer.name for offer in shelf.offers()} >= {"best", "best-3"}
+
+
+def test_a_run_elsewhere_hides_no_run_of_the_same_name(
+    serve: Callable[..., TestClient], looker: Any, tmp_path: Path
+) -> None:
+    for folder, model in (("runs/x", "digits"), ("runs/y", "digits"), ("other/x", "characters")):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "model.onnx").write_bytes(find_model(model).read_bytes())
+    client = serve(models=[tmp_path / "other" / "x"])
+    sizes = {row["id"]: len(row["class_names"]) for row in client.get(f"{API}/models").json()["models"]}
+    assert sizes == {"characters": 47, "digits": 10, "run-x": 47, "run-x-2": 10, "run-y": 10}
+    row: dict[str, Any] = dict.fromkeys(("data", "recipe", "network", "epochs", "validation", "test", "parameters"))
+    row |= {"time_seconds": None, "started": None, "report": False, "labels": [], "status": "finished", "problem": ""}
+    rows = [row | {"name": name, "folder": str(tmp_path / "runs" / name)} for name in "xyz"]
+    looker.answers["runs"] = {"runs": rows}
+    assert [found["model"] for found in client.get(f"{API}/runs").json()["runs"]] == ["run-x-2", "run-y", None]
 
 
 def test_the_shelf_finds_models_of_runs_and_files(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from glyphlab.errors import RunError
 from glyphlab.web.refusals import Refusal
 from glyphlab.web.schemas import TeachState
-from glyphlab.web.seams import Commission, Tell
+from glyphlab.web.seams import Commission, Teacher, Tell
 from glyphlab.web.teaching import Teaching
 
 API = "/api/v1"
@@ -88,8 +89,8 @@ class Slow:
         return {"model": "m.onnx", "way": "probe", "ways": [], "accuracy": None}
 
 
-def jobs_in(folder: Path, teacher: Slow) -> Teaching:
-    def commission(state: TeachState) -> Commission:
+def jobs_in(folder: Path, teacher: Teacher) -> Teaching:
+    async def commission(state: TeachState) -> Commission:
         if state.alphabet == "None":
             raise Refusal(404, "no_alphabet", "there is no such alphabet", "")
         return Commission(folder, {}, folder / "base.onnx", state.add, folder)
@@ -110,7 +111,7 @@ def test_one_teaches_the_others_wait_and_can_be_cancelled(tmp_path: Path) -> Non
         teacher = Slow()
         jobs = jobs_in(tmp_path, teacher)
         jobs.start()
-        first, second = jobs.order("Greek", "digits", False), jobs.order("Greek", "digits", True)
+        first, second = [await jobs.order("Greek", "digits", add) for add in (False, True)]
         await teacher.begun.wait()
         await asyncio.sleep(0.01)
         assert (jobs.state(first).state, jobs.state(first).progress, jobs.state(first).message) == (
@@ -134,7 +135,7 @@ def test_a_running_teaching_is_cancelled_and_the_next_begins(tmp_path: Path) -> 
         teacher = Slow()
         jobs = jobs_in(tmp_path, teacher)
         jobs.start()
-        first, second = jobs.order("Greek", "digits", False), jobs.order("Greek", "digits", False)
+        first, second = [await jobs.order("Greek", "digits", False) for _ in range(2)]
         await teacher.begun.wait()
         jobs.cancel(first)
         teacher.go.set()
@@ -158,7 +159,7 @@ def test_failures_are_told(tmp_path: Path, failure: Exception, message: str) -> 
         teacher.go.set()
         jobs = jobs_in(tmp_path, teacher)
         jobs.start()
-        state = await over(jobs, jobs.order("Greek", "digits", False))
+        state = await over(jobs, await jobs.order("Greek", "digits", False))
         await jobs.stop()
         return state
 
@@ -166,12 +167,69 @@ def test_failures_are_told(tmp_path: Path, failure: Exception, message: str) -> 
     assert (state.state, state.message) == ("failed", message)
 
 
+def test_a_file_that_cannot_be_written_stops_no_later_teaching(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        teacher = Slow()
+        jobs, folder = jobs_in(tmp_path, teacher), tmp_path / "jobs"
+        jobs.start()
+        first = await jobs.order("Greek", "digits", False)
+        await teacher.begun.wait()
+        folder.rename(tmp_path / "aside")
+        folder.write_text("in the way")
+        with pytest.raises(RunError, match="cannot write"):  # what cannot be kept is not taken on
+            await jobs.order("Runes", "digits", False)
+        assert not jobs.is_busy_with("Runes")
+        teacher.go.set()
+        assert (await over(jobs, first)).model == "m"
+        folder.unlink()
+        assert (await over(jobs, await jobs.order("Runes", "digits", False))).state == "done"
+        await jobs.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_result_that_makes_no_sense_stops_no_later_teaching(tmp_path: Path) -> None:
+    class Senseless:
+        async def teach(self, commission: Commission, tell: Tell) -> dict[str, Any]:
+            return {"model": "m.onnx"}
+
+    async def scenario() -> list[str]:
+        jobs = jobs_in(tmp_path, Senseless())
+        jobs.start()
+        found = [(await over(jobs, await jobs.order("Greek", "digits", False))).message for _ in range(2)]
+        await jobs.stop()
+        return found
+
+    assert asyncio.run(scenario()) == ["an error in Glyphlab; its log tells more"] * 2
+
+
+def test_an_alphabets_name_is_cleaned_before_it_is_remembered(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        jobs = jobs_in(tmp_path, Slow())
+        job = await jobs.order(" Greek ", "digits", False)
+        assert jobs.is_busy_with("Greek")
+        last = jobs.last_of("Greek")
+        assert last is not None and last.job == job
+
+    asyncio.run(scenario())
+
+
+def test_no_more_than_eight_wait(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        jobs = jobs_in(tmp_path, Slow())
+        orders = [jobs.order("Greek", "digits", False) for _ in range(12)]
+        outcomes = await asyncio.gather(*orders, return_exceptions=True)
+        assert sum(isinstance(outcome, Refusal) for outcome in outcomes) == 4
+
+    asyncio.run(scenario())
+
+
 def test_a_restart_goes_on_with_what_was_not_over(tmp_path: Path) -> None:
-    async def killed() -> tuple[str, str]:
+    async def killed() -> list[str]:
         teacher = Slow()
         jobs = jobs_in(tmp_path, teacher)
         jobs.start()
-        ids = jobs.order("Greek", "digits", False), jobs.order("Runes", "digits", False)
+        ids = [await jobs.order(alphabet, "digits", False) for alphabet in ("Greek", "Runes")]
         await teacher.begun.wait()
         await asyncio.sleep(0.01)
         await jobs.stop()
@@ -201,7 +259,7 @@ def test_a_teaching_that_brings_the_service_down_is_given_up(tmp_path: Path) -> 
         jobs = jobs_in(tmp_path, teacher)
         jobs.start()
         known = sorted(path.stem for path in (tmp_path / "jobs").glob("*.json"))
-        job = known[0] if known else jobs.order("Greek", "digits", False)
+        job = known[0] if known else await jobs.order("Greek", "digits", False)
         for _ in range(100):
             await asyncio.sleep(0.002)
             if jobs.state(job).state != "waiting":

@@ -144,6 +144,10 @@ def _token(given: str | None, file: Path | None) -> str | None:
     """The token, if there is one. Raises `GlyphlabError`."""
     if file is None:
         return given
+    if given is not None:
+        raise GlyphlabError(
+            f"a token is given by --token, or the variable GLYPHLAB_TOKEN, and by --token-file {file}; leave one out"
+        )
     try:
         return file.expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -16,7 +16,7 @@ from glyphlab.imaging.box import Box
 from glyphlab.imaging.glyph import find_ink
 from glyphlab.imaging.picture import load_picture
 from glyphlab.recognition.prediction import Rule
-from glyphlab.recognition.preparation import preparation_of
+from glyphlab.recognition.preparation import describe, preparation_of
 from glyphlab.recognition.reader import Character, Page, read
 from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.web.shelf import Offer, Shelf
@@ -73,7 +73,10 @@ def as_json(value: dict[str, Any]) -> bytes:
 
 def glyph_of(recognizer: Recognizer, picture: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
     """What the network is shown of a picture. Raises `ImageError`."""
-    return preparation_of(recognizer.info)(picture)
+    try:
+        return preparation_of(recognizer.info)(picture)
+    except ImageError as error:  # whoever drew or sent it knows of no array and of no bytes
+        raise ImageError(str(error).removeprefix(f"{describe(picture)}: ")) from None
 
 
 def page_value(offer: Offer, recognizer: Recognizer, page: Page, coverage: float, began: float) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def create_app(
     app.add_middleware(Flow, limits=limits)
     app.add_middleware(Access, host_names=host_names, any_address=any_address, keys=keys)
     app.add_middleware(SecureHeaders)
-    app.add_middleware(Watch, metrics=service.metrics)
+    app.add_middleware(Watch, metrics=service.metrics, prefix=PREFIX)
     return app
 
 

@@ -37,7 +37,7 @@ class AnswerForm(BaseModel):
 class PictureQuestion(schemas.Request):
     """A drawing, or a picture as a file (in a form) or as a "data:" address."""
 
-    strokes: list[schemas.StrokeIn] | None = None
+    strokes: schemas.Strokes | None = None
     width: float = Field(default=300, gt=0, le=100_000)
     height: float = Field(default=300, gt=0, le=100_000)
     glyph: str | None = None

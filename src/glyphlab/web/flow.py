@@ -1,6 +1,8 @@
 """Bounds on each request while it comes in: how many at once, how large, how slow.
 
 A body is counted as it arrives, so that one without a length, or with a wrong one, is stopped where the limit is.
+Of JSON, what it is made of is counted as well: taking it apart holds up all other requests, for longer the more there
+is in it.
 """
 
 from __future__ import annotations
@@ -29,16 +31,17 @@ class Flow:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit_bytes = self._most_bytes(Headers(scope=scope))
+        limits, is_form = self._limits, _is_form(Headers(scope=scope))
+        limit_bytes = limits.body_bytes if is_form else limits.json_bytes
         refusal = self._unwelcome(Headers(scope=scope), limit_bytes)
         if refusal is not None:
             await refused(refusal)(scope, receive, send)
             return
-        body = _Body(receive, limit_bytes, self._limits.body_seconds)
+        body = _Body(receive, limit_bytes, limits.body_seconds, None if is_form else limits.json_parts)
         answer = _Answer(send, lambda: body.refusal)
         self._inside += 1
         try:
-            async with asyncio.timeout(self._limits.body_seconds + self._limits.look_seconds):
+            async with asyncio.timeout(limits.body_seconds + limits.look_seconds):
                 await self._app(scope, body.receive, answer.send)
         except Refusal:
             if body.refusal is None:
@@ -47,10 +50,6 @@ class Flow:
             self._inside -= 1
         if body.refusal is not None and not answer.started:
             await refused(body.refusal)(scope, receive, send)
-
-    def _most_bytes(self, headers: Headers) -> int:
-        multipart = headers.get("content-type", "").lower().startswith("multipart/")
-        return self._limits.body_bytes if multipart else self._limits.json_bytes
 
     def _unwelcome(self, headers: Headers, limit_bytes: int) -> Refusal | None:
         if self._inside >= self._limits.requests:
@@ -62,12 +61,15 @@ class Flow:
 
 
 class _Body:
-    """A request's body, counted and timed. refusal: why it was given up."""
+    """A request's body, counted and timed.
 
-    def __init__(self, receive: Receive, limit_bytes: int, seconds: float) -> None:
-        self._receive, self._limit_bytes = receive, limit_bytes
+    limit_parts: lists and named values, where it is JSON; else None. refusal: why it was given up.
+    """
+
+    def __init__(self, receive: Receive, limit_bytes: int, seconds: float, limit_parts: int | None) -> None:
+        self._receive, self._limit_bytes, self._limit_parts = receive, limit_bytes, limit_parts
         self._ends = asyncio.get_running_loop().time() + seconds
-        self._bytes, self._complete = 0, False
+        self._bytes, self._parts, self._complete = 0, 0, False
         self.refusal: Refusal | None = None
 
     async def receive(self) -> Message:
@@ -82,12 +84,21 @@ class _Body:
                 408, "slow", "the request did not arrive in time", "send it again over a better connection", _CLOSE
             )
             raise self.refusal from None
-        self._bytes += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
-        if self._bytes > self._limit_bytes:
-            self.refusal = _too_large(self._limit_bytes)
+        self.refusal = self._too_much(message.get("body", b""))
+        if self.refusal is not None:
             raise self.refusal
         return message
+
+    def _too_much(self, part: bytes) -> Refusal | None:
+        """Whether the body is beyond its limits with this part of it."""
+        self._bytes += len(part)
+        if self._bytes > self._limit_bytes:
+            return _too_large(self._limit_bytes)
+        if self._limit_parts is None:
+            return None
+        self._parts += part.count(b"[") + part.count(b":")  # those within text are few
+        return _too_many_parts(self._limit_parts) if self._parts > self._limit_parts else None
 
 
 class _Answer:
@@ -104,11 +115,25 @@ class _Answer:
             await self._send(message)
 
 
+def _is_form(headers: Headers) -> bool:
+    return headers.get("content-type", "").lower().startswith("multipart/")
+
+
 def _too_large(limit_bytes: int) -> Refusal:
     return Refusal(
         413,
         "too_large",
         f"the request is larger than {limit_bytes / 1e6:g} MB",
         "scale the picture down, or send fewer at a time",
+        _CLOSE,
+    )
+
+
+def _too_many_parts(limit: int) -> Refusal:
+    return Refusal(
+        413,
+        "too_large",
+        f"the request holds more than {limit:,} points, lists and named values",
+        "draw fewer characters at a time",
         _CLOSE,
     )

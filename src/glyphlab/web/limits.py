@@ -21,7 +21,9 @@ def processors() -> int:
 class Limits:
     """Bounds of the service. Sizes are bytes of the request, pixels those that a picture's header announces.
 
-    body_bytes: of an upload. json_bytes: of a request in JSON. files: pictures in one request.
+    header_bytes: of a request's headers, its address included. body_bytes: of an upload. json_bytes: of a request in
+    JSON; json_parts: lists and named values in it, of which each point of a drawing is one: nothing else is done while
+    they are taken apart. files: pictures in one request.
     glyph_pixels: of a picture of one character; page_pixels: of a page. Both are checked before decoding.
     strokes, points: of one drawing, points in all.
     header_seconds: from connecting to the end of the headers. body_seconds: from there to the end of the body.
@@ -32,8 +34,10 @@ class Limits:
     samples: drawings that may be kept in all. stop_seconds: granted to what runs when the service is stopped.
     """
 
+    header_bytes: int = 64_000
     body_bytes: int = 32 * MEGABYTE
-    json_bytes: int = 4 * MEGABYTE
+    json_bytes: int = 3 * MEGABYTE // 2  # 50,000 points with pressure and time
+    json_parts: int = 55_000
     files: int = 64
     glyph_pixels: int = 25_000_000
     page_pixels: int = 50_000_000

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.responses import Response
 
+from glyphlab.recognition.modelfile import MODEL_NAME
 from glyphlab.web import schemas
 from glyphlab.web.headers import REPORT_POLICY
 from glyphlab.web.service import TheLooker, TheService
@@ -24,11 +25,14 @@ Split = Annotated[Literal["train", "test"] | None, Query(description="default: t
 async def runs(service: TheService, looker: TheLooker) -> Response:
     """All runs, newest first."""
     listed = (await looker.ask("runs"))["runs"]
-    known = {offer.id for offer in await service.on_disk(service.shelf.offers)}
-    for row in listed:
-        ids = (f"run-{row['name']}", f"taught-{row['name']}")
-        row["model"] = next((id_ for id_ in ids if id_ in known), None)
-        del row["folder"]  # where it lies is for the people at the machine
+
+    def work() -> None:
+        known = {offer.path.resolve(): offer.id for offer in service.shelf.offers()}
+        for row in listed:
+            folder = Path(row.pop("folder"))  # where it lies is for the people at the machine
+            row["model"] = known.get((folder / MODEL_NAME).resolve())
+
+    await service.on_disk(work)
     return JSONResponse({"runs": listed})
 
 

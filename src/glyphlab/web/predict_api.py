@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import time
+from collections import deque
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -75,15 +76,20 @@ async def predict_many(
             f"{len(files)} files, expected at most {service.limits.files}",
             "send fewer at a time",
         )
-    service.shelf.find(model)
-    wish, turns = Wish(model, only, coverage, top), asyncio.Semaphore(service.limits.glyph_threads)
+    await service.on_disk(partial(service.shelf.find, model))
+    wish, left = Wish(model, only, coverage, top), iter(enumerate(files))
+    answers: list[dict[str, Any]] = [{} for _ in files]
 
-    async def answered(file: UploadFile) -> dict[str, Any]:
-        async with turns:
-            content = await file.read()
-            return await _one_of_many(service, content, wish)
+    async def answer_some() -> None:
+        for place, file in left:
+            answers[place] = await _one_of_many(service, await file.read(), wish)
 
-    return JSONResponse({"answers": await asyncio.gather(*map(answered, files))})
+    try:
+        await asyncio.gather(*(answer_some() for _ in range(service.limits.glyph_threads)))
+    finally:
+        # After a refusal nobody begins another. What runs is not cancelled: a process would be ended for that.
+        deque(left, maxlen=0)
+    return JSONResponse({"answers": answers})
 
 
 @router.post("/read", response_model=schemas.PageText)

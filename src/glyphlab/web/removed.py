@@ -9,11 +9,12 @@ Deleting is one renaming: a folder is there or here, whatever happens to the pro
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from glyphlab.files import make_folder, write_json, writing
@@ -33,6 +34,11 @@ class Thing:
     place: int = 0
 
 
+def name_aside(alphabet: str, id_: str) -> str:
+    """By which what belongs to a deleted alphabet is remembered; no alphabet can have such a name."""
+    return f"{alphabet}\n{id_}"
+
+
 class Removed:
     """The deleted things below a folder of drawings; those of the last 30 days, and at most 50."""
 
@@ -48,18 +54,25 @@ class Removed:
         if folder.is_dir():
             with writing(place):
                 folder.rename(place / folder.name)
+        self.clean()
         return id_
 
     def find(self, id_: str) -> tuple[Thing, Path | None]:
         """What was deleted under an id, and the folder that holds it, if it had one. Raises `Refusal` (404)."""
         for place in self._places():
-            if place.name == id_:
-                try:
-                    thing = Thing(**json.loads((place / _FACTS).read_text(encoding="utf-8")))
-                except (OSError, ValueError, TypeError):
-                    break
+            if place.name == id_ and (thing := _thing_in(place)) is not None:
                 return thing, next((path for path in place.iterdir() if path.is_dir()), None)
         raise Refusal(404, "no_removed", "nothing was deleted under that id", "deleted things are kept for 30 days")
+
+    def rename(self, alphabet: str, name: str) -> None:
+        """Characters that were deleted from an alphabet come back to it under its new name. Raises `RunError`."""
+        for place in self._places():
+            thing = _thing_in(place)
+            if thing is not None and thing.label is not None and thing.alphabet == alphabet:
+                status = place.stat()
+                write_json(place / _FACTS, asdict(replace(thing, alphabet=name)))
+                with writing(place):
+                    os.utime(place, ns=(status.st_atime_ns, status.st_mtime_ns))  # it was not deleted only now
 
     def forget(self, id_: str) -> None:
         """What was deleted is back in its place, or not wanted any more."""
@@ -76,3 +89,11 @@ class Removed:
 
     def _places(self) -> list[Path]:
         return [path for path in self._folder.iterdir() if _ID.fullmatch(path.name)] if self._folder.is_dir() else []
+
+
+def _thing_in(place: Path) -> Thing | None:
+    """What lies in a place; None where its description is damaged."""
+    try:
+        return Thing(**json.loads((place / _FACTS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

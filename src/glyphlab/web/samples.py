@@ -27,7 +27,7 @@ from glyphlab.files import make_folder, temporary_files, write_bytes, write_json
 from glyphlab.imaging.picture import SUFFIXES
 from glyphlab.web.labels import clean_label, folder_name
 from glyphlab.web.refusals import Refusal
-from glyphlab.web.removed import Removed, Thing
+from glyphlab.web.removed import Removed, Thing, name_aside
 
 _LIST = "alphabet.json"
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -121,6 +121,14 @@ class Samples:
         with self._lock:
             return self._place(id_)[1]
 
+    def read(self, id_: str) -> tuple[Path, bytes]:
+        """The file of a drawing, and what is in it. Raises `Refusal` (404), also where somebody deleted the file."""
+        path = self.find(id_)
+        try:
+            return path, path.read_bytes()
+        except OSError:
+            raise _no_sample() from None
+
     def remove(self, id_: str) -> None:
         """Delete a drawing; an empty folder goes, too, since no class may be without pictures. Raises `Refusal`."""
         with self._lock:
@@ -137,7 +145,8 @@ class Samples:
             alphabet, wanted = self._alphabet(name), clean_label(new_name)
             if not wanted:
                 raise GlyphlabError("the alphabet's new name is empty; give it one, such as Greek")
-            if wanted == alphabet.name:
+            name_before = alphabet.name
+            if wanted == name_before:
                 return wanted
             if wanted in self._alphabets:
                 raise Refusal(409, "taken", "there is an alphabet of that name already", "choose another name")
@@ -145,6 +154,7 @@ class Samples:
             folder = self.folder / folder_name(wanted, taken)
             alphabet.name = wanted
             self._write_list(alphabet)  # the name counts; should we be killed now, the folder keeps its old one
+            self._removed.rename(name_before, wanted)
             with writing(folder):
                 alphabet.folder.rename(folder)
             self.refresh()
@@ -156,6 +166,8 @@ class Samples:
             alphabet = self._alphabet(name)
             self._write_list(alphabet)  # so that its name comes back with it
             id_ = self._removed.lay_aside(alphabet.folder, Thing(alphabet.name))
+            # Its characters that were deleted before must not come back to another alphabet of that name.
+            self._removed.rename(alphabet.name, name_aside(alphabet.name, id_))
             self.refresh()
             return id_
 
@@ -178,6 +190,7 @@ class Samples:
             thing, folder = self._removed.find(id_)
             if thing.label is None:
                 self._restore_alphabet(thing, folder)
+                self._removed.rename(name_aside(thing.alphabet, id_), thing.alphabet)
             else:
                 self._restore_character(self._alphabet(thing.alphabet), thing, folder)
             self._removed.forget(id_)
@@ -263,11 +276,15 @@ class Samples:
             for one in alphabet.classes.values():
                 if id_ in one.files:
                     return one, one.files[id_]
-        raise Refusal(404, "no_sample", "there is no drawing of that id", "see /api/v1/samples")
+        raise _no_sample()
 
     def _write_list(self, alphabet: _Alphabet) -> None:
         make_folder(alphabet.folder)
         write_json(alphabet.folder / _LIST, _list_of(alphabet))
+
+
+def _no_sample() -> Refusal:
+    return Refusal(404, "no_sample", "there is no drawing of that id", "see /api/v1/samples")
 
 
 def _list_of(alphabet: _Alphabet) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ from glyphlab.web import schemas
 from glyphlab.web.asked import SampleQuestion, asked, body_of, strokes_of
 from glyphlab.web.labels import clean_label
 from glyphlab.web.refusals import Refusal
+from glyphlab.web.removed import name_aside
 from glyphlab.web.service import Service, TheService, TheTeaching
 from glyphlab.web.strokes import render
 from glyphlab.web.uploads import for_keeping, from_data_url, png
@@ -32,27 +34,30 @@ _TAKEN: dict[int | str, dict[str, Any]] = {
 @router.get("/alphabets", response_model=schemas.Alphabets)
 async def alphabets(service: TheService) -> schemas.Alphabets:
     """All alphabets, with how many drawings there are of each character, and the newest model of each."""
-    await service.on_disk(service.samples.refresh)
-    return schemas.Alphabets(
-        alphabets=[_alphabet(service, name, counts) for name, counts in service.samples.counts().items()]
-    )
+
+    def work() -> dict[str, dict[str, int]]:
+        service.samples.refresh()
+        return service.samples.counts()
+
+    counts = await service.on_disk(work)
+    return schemas.Alphabets(alphabets=[_alphabet(service, name, own) for name, own in counts.items()])
 
 
 @router.post("/alphabets", status_code=201, response_model=schemas.Alphabet)
 async def name_characters(service: TheService, named: schemas.AlphabetNamed) -> schemas.Alphabet:
     """Begin an alphabet, or add characters to one, before anything is drawn."""
-    name = await service.on_disk(partial(service.samples.name_characters, named.name, named.classes))
-    return _alphabet(service, name, service.samples.counts()[name])
+    name, counts = await _changed(service, partial(service.samples.name_characters, named.name, named.classes))
+    return _alphabet(service, name, counts)
 
 
 @router.patch("/alphabets", response_model=schemas.Alphabet, responses=_TAKEN)
 async def rename(service: TheService, alphabet: AlphabetQuery, renamed: schemas.AlphabetRenamed) -> schemas.Alphabet:
     """Give an alphabet another name. Its models and teachings stay with it."""
     alphabet = _at_rest(service, alphabet)
-    name = await service.on_disk(partial(service.samples.rename, alphabet, renamed.name))
+    name, counts = await _changed(service, partial(service.samples.rename, alphabet, renamed.name))
     if service.teaching is not None:
         service.teaching.rename(alphabet, name)
-    return _alphabet(service, name, service.samples.counts()[name])
+    return _alphabet(service, name, counts)
 
 
 @router.delete("/alphabets", response_model=schemas.RemovedThing, responses=_TAKEN)
@@ -61,7 +66,7 @@ async def remove_alphabet(service: TheService, alphabet: AlphabetQuery) -> schem
     alphabet = _at_rest(service, alphabet)
     id_ = await service.on_disk(partial(service.samples.remove_alphabet, alphabet))
     if service.teaching is not None:  # a new alphabet of that name begins without the teachings of this one
-        service.teaching.rename(alphabet, _name_removed(alphabet, id_))
+        service.teaching.rename(alphabet, name_aside(alphabet, id_))
     return schemas.RemovedThing(removed=id_)
 
 
@@ -77,22 +82,24 @@ async def remove_character(service: TheService, alphabet: AlphabetQuery, label: 
 @router.post("/alphabets/restored", status_code=201, response_model=schemas.Alphabet, responses=_TAKEN)
 async def restore(service: TheService, thing: schemas.RemovedThing) -> schemas.Alphabet:
     """Bring back an alphabet or a character that was deleted."""
-    name = await service.on_disk(partial(service.samples.restore, thing.removed))
+    name, counts = await _changed(service, partial(service.samples.restore, thing.removed))
     if service.teaching is not None:
-        service.teaching.rename(_name_removed(name, thing.removed), name)
-    return _alphabet(service, name, service.samples.counts()[name])
+        service.teaching.rename(name_aside(name, thing.removed), name)
+    return _alphabet(service, name, counts)
 
 
 @router.get("/samples", response_model=schemas.AlphabetSamples)
 async def samples(service: TheService, alphabet: AlphabetQuery) -> schemas.AlphabetSamples:
     """The drawings of an alphabet, character by character, oldest first."""
-    await service.on_disk(service.samples.refresh)
+
+    def work() -> dict[str, list[str]]:
+        service.samples.refresh()
+        return service.samples.ids(alphabet)
+
+    found = await service.on_disk(work)
     return schemas.AlphabetSamples(
         alphabet=alphabet,
-        classes=[
-            schemas.ClassSamples(label=label, count=len(ids), ids=ids)
-            for label, ids in service.samples.ids(alphabet).items()
-        ],
+        classes=[schemas.ClassSamples(label=label, count=len(ids), ids=ids) for label, ids in found.items()],
     )
 
 
@@ -131,11 +138,12 @@ async def export(service: TheService, alphabet: AlphabetQuery) -> Response:
 @router.get("/samples/{sample}.png", response_class=Response)
 async def picture(service: TheService, sample: str) -> Response:
     """A drawing."""
-    path = service.samples.find(sample)
-    if path.suffix == ".png":
-        return FileResponse(path, media_type="image/png")
-    content = await service.on_disk(lambda: for_keeping(path.read_bytes(), service.limits.glyph_pixels))
-    return Response(content, media_type="image/png")
+
+    def work() -> bytes:
+        path, content = service.samples.read(sample)
+        return content if path.suffix == ".png" else for_keeping(content, service.limits.glyph_pixels)
+
+    return Response(await service.on_disk(work), media_type="image/png")
 
 
 @router.delete("/samples/{sample}", status_code=204)
@@ -147,7 +155,8 @@ async def remove(service: TheService, sample: str) -> None:
 @router.post("/teach", status_code=202, response_model=schemas.TeachStarted)
 async def teach(service: TheService, teaching: TheTeaching, order: schemas.TeachOrder) -> schemas.TeachStarted:
     """Teach a model an alphabet; the answer comes at once, the work goes on in another process."""
-    return schemas.TeachStarted(job=teaching.order(order.alphabet, order.base or service.shelf.default, order.add))
+    base = order.base or service.shelf.default
+    return schemas.TeachStarted(job=await teaching.order(order.alphabet, base, order.add))
 
 
 @router.get("/teach/{job}", response_model=schemas.TeachState)
@@ -170,9 +179,14 @@ def _at_rest(service: Service, alphabet: str) -> str:
     return name
 
 
-def _name_removed(alphabet: str, id_: str) -> str:
-    """Under which the teachings of a deleted alphabet are remembered; no alphabet can have such a name."""
-    return f"{alphabet}\n{id_}"
+async def _changed(service: Service, change: Callable[[], str]) -> tuple[str, dict[str, int]]:
+    """What `change` makes of an alphabet: its name, and its drawings by label."""
+
+    def work() -> tuple[str, dict[str, int]]:
+        name = change()
+        return name, service.samples.counts().get(name, {})  # somebody else may have deleted it meanwhile
+
+    return await service.on_disk(work)
 
 
 def _alphabet(service: Service, name: str, counts: dict[str, int]) -> schemas.Alphabet:

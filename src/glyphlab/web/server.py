@@ -51,7 +51,8 @@ def run(app: FastAPI, bound: socket.socket, limits: Limits, *, log: bool, on_sta
     service.employ(limits.glyph_threads)
     config = uvicorn.Config(
         app,
-        http=impatient_protocol(limits.header_seconds),
+        http=impatient_protocol(limits.header_seconds, limits.header_bytes),
+        h11_max_incomplete_event_size=limits.header_bytes,
         ws="none",
         lifespan="on",
         log_config=logging_settings("INFO" if log else "WARNING"),

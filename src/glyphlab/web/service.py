@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -97,8 +98,11 @@ class Service:
         """Do something with files, in a thread."""
         return await self.disk.run(work)
 
-    def commission(self, state: TeachState) -> Commission:
+    async def commission(self, state: TeachState) -> Commission:
         """What a job asks for. Raises `Refusal`: no such alphabet or model, or too few characters with drawings."""
+        return await self.on_disk(partial(self._commission, state))
+
+    def _commission(self, state: TeachState) -> Commission:
         base = self.shelf.find(state.base)
         self.samples.refresh()
         data, labels = self.samples.data_of(state.alphabet)

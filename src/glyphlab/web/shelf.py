@@ -45,11 +45,11 @@ class Shelf:
         self._defaults, self._runs_dir, self._taught_dir = list(defaults), runs_dir, taught_dir
         self._shipped = {name: find_model(name) for name in shipped_models()}
         self._folders: tuple[tuple[Kind, Path], ...] = (("run", runs_dir), ("taught", taught_dir))
-        self._named = {_id_of_default(default): find_model(default) for default in defaults}
+        self._named = _named(defaults)
         self._fixed: dict[str, tuple[Kind, Path]] = {name: ("run", path) for name, path in self._named.items()}
         self._fixed |= {name: ("shipped", path) for name, path in self._shipped.items()}
         self._infos: dict[tuple[Path, int, int], ModelInfo] = {}
-        self._loaded: OrderedDict[tuple[str, int], Recognizer] = OrderedDict()
+        self._loaded: OrderedDict[tuple[Path, int], Recognizer] = OrderedDict()
         self._lock = threading.RLock()
         self.default = next(iter(self._named), DEFAULT_MODEL)
 
@@ -85,9 +85,8 @@ class Shelf:
     def recognizer(self, wanted: str | None = None) -> tuple[Offer, Recognizer]:
         """A model, ready to answer; the eight used last stay in memory. Raises `Refusal`, `ModelError`."""
         with self._lock:
-            name = wanted or self.default
-            offer = self.find(name)
-            key = (name, _stamp(offer.path)[1])
+            offer = self.find(wanted)
+            key = (offer.path, _stamp(offer.path)[1])
             if key not in self._loaded:
                 # One thread each: requests, not parts of one, run side by side.
                 self._loaded[key] = Recognizer.load(offer.path, threads=1)
@@ -108,7 +107,8 @@ class Shelf:
             for path in _models_in(folder):
                 if path.resolve() not in taken:
                     found.append((f"{kind}-{path.parent.name}", kind, path))
-        return found
+        ids = _numbered([id_ for id_, _, _ in found])
+        return [(own, kind, path) for own, (_, kind, path) in zip(ids, found, strict=True)]
 
     def _offer(self, id_: str, kind: Kind, path: Path) -> Offer | None:
         try:
@@ -128,6 +128,28 @@ def _id_of_default(default: str | Path) -> str:
     if path.is_dir() or path.name == MODEL_NAME:
         return f"run-{path.resolve().name if path.is_dir() else path.resolve().parent.name}"
     return f"file-{path.stem}" if path.is_file() else str(default)
+
+
+def _named(defaults: Sequence[str | Path]) -> dict[str, Path]:
+    """The files that the user named, by id, in their order; one that is named twice counts once."""
+    files: dict[tuple[str, Path], Path] = {}
+    for default in defaults:
+        path = find_model(default)
+        files.setdefault((_id_of_default(default), path.resolve()), path)
+    return dict(zip(_numbered([id_ for id_, _ in files]), files.values(), strict=True))
+
+
+def _numbered(ids: Sequence[str]) -> list[str]:
+    """Ids without repetitions: the first of several that are alike stays as it is, and so do all that are alone."""
+    found: dict[str, None] = {}
+    alone = set(ids)
+    for id_ in ids:
+        own, number = id_, 1
+        while own in found or (number > 1 and own in alone):
+            number += 1
+            own = f"{id_}-{number}"
+        found[own] = None
+    return list(found)
 
 
 def _models_in(folder: Path) -> Iterable[Path]:

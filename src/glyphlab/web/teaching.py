@@ -9,12 +9,13 @@ import re
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from glyphlab.errors import GlyphlabError
+from glyphlab.errors import GlyphlabError, RunError
 from glyphlab.files import write_json
+from glyphlab.web.labels import clean_label
 from glyphlab.web.refusals import Refusal, busy
 from glyphlab.web.schemas import TeachState
 from glyphlab.web.seams import Commission, Teacher
@@ -31,13 +32,15 @@ class Teaching:
 
     teacher: who does the work. commission: from a job to what shall be taught; raises `Refusal`. model_id: from the
     path of a model file to its id. Used by the event loop alone.
+
+    A job whose file cannot be written is not taken on; one that was begun goes on in memory.
     """
 
     def __init__(
         self,
         folder: Path,
         teacher: Teacher,
-        commission: Callable[[TeachState], Commission],
+        commission: Callable[[TeachState], Awaitable[Commission]],
         model_id: Callable[[Path], str | None],
     ) -> None:
         self._folder, self._teacher = folder, teacher
@@ -65,18 +68,16 @@ class Teaching:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._worker
 
-    def order(self, alphabet: str, base: str, add: bool) -> str:
-        """Queue a teaching and return its job's id. Raises `Refusal`: unknown names, or too many wait."""
+    async def order(self, alphabet: str, base: str, add: bool) -> str:
+        """Queue a teaching and return its job's id. Raises `Refusal`: unknown names, or too many wait; `RunError`."""
+        job, name = secrets.token_hex(8), clean_label(alphabet)
+        state = TeachState(job=job, alphabet=name, base=base, add=add, state="waiting", progress=0, message="waiting")
+        await self._commission(state)  # what is wrong with it is said now
         if len(self._queue) >= _MOST_WAITING:
             raise busy(f"{_MOST_WAITING} teachings are waiting already", 30)
-        job = secrets.token_hex(8)
-        state = TeachState(
-            job=job, alphabet=alphabet, base=base, add=add, state="waiting", progress=0, message="waiting"
-        )
-        self._commission(state)  # what is wrong with it is said now
+        self._write(state)  # first: what cannot be kept is not begun
         self._jobs[job] = state
         self._enqueue(job)
-        self._write(job)
         self._forget_oldest()
         return job
 
@@ -124,27 +125,27 @@ class Teaching:
             while not self._queue:
                 self._news.clear()
                 await self._news.wait()
-            await self._teach(self._queue.popleft())
+            job = self._queue.popleft()
+            try:
+                await self._teach(job)
+            except Exception:  # the next ones are taught nevertheless
+                LOGGER.exception("teaching failed")
+                self._note(job, state="failed", message="an error in Glyphlab; its log tells more")
 
     async def _teach(self, job: str) -> None:
         began = time.monotonic()
-        self._change(job, state="running", message="starting")
-        self._write(job)
+        self._note(job, state="running", message="starting")
+        task = asyncio.create_task(self._taught(job))
+        self._current = (job, task)
         try:
-            commission = self._commission(self._jobs[job])
-            task = asyncio.create_task(self._teacher.teach(commission, lambda *news: self._tell(job, *news)))
-            self._current = (job, task)
             result = await task
         except asyncio.CancelledError:
             if self._stopping:  # the file still says that it runs: the next start goes on with it
                 raise
         except (Refusal, GlyphlabError) as error:
-            self._finish(job, state="failed", message=error.message if isinstance(error, Refusal) else str(error))
-        except Exception:
-            LOGGER.exception("teaching failed")
-            self._finish(job, state="failed", message="an error in Glyphlab; its log tells more")
+            self._note(job, state="failed", message=error.message if isinstance(error, Refusal) else str(error))
         else:
-            self._finish(
+            self._note(
                 job,
                 state="done",
                 progress=1.0,
@@ -155,6 +156,11 @@ class Teaching:
             )
         finally:
             self._current = None
+
+    async def _taught(self, job: str) -> dict[str, Any]:
+        """What came of a job; see `seams.Teacher`."""
+        commission = await self._commission(self._jobs[job])
+        return await self._teacher.teach(commission, lambda *news: self._tell(job, *news))
 
     def _tell(self, job: str, share: float, message: str) -> None:
         if self._jobs[job].state == "running":
@@ -168,12 +174,20 @@ class Teaching:
         self._jobs[job] = TeachState.model_validate(self._jobs[job].model_dump() | changes)
 
     def _finish(self, job: str, **changes: Any) -> None:
+        """Change a job for somebody who is told where its file cannot be written. Raises `RunError`."""
         self._change(job, **changes)
-        self._write(job)
+        self._write(self._jobs[job])
 
-    def _write(self, job: str) -> None:
-        value = self._jobs[job].model_dump() | {"restarts": self._restarts.get(job, 0)}
-        write_json(self._folder / f"{job}.json", value)
+    def _note(self, job: str, **changes: Any) -> None:
+        """The same for nobody in particular: where its file cannot be written, what is in memory counts."""
+        try:
+            self._finish(job, **changes)
+        except (RunError, ValueError):  # no place for it, or no JSON
+            LOGGER.exception("a teaching's state was not written")
+
+    def _write(self, state: TeachState) -> None:
+        value = state.model_dump() | {"restarts": self._restarts.get(state.job, 0)}
+        write_json(self._folder / f"{state.job}.json", value)
 
     def _read(self, path: Path) -> None:
         """Take up one file; a damaged one is passed over."""
@@ -190,15 +204,15 @@ class Teaching:
         if state.state not in ("waiting", "running"):
             return
         if restarts >= _MOST_RESTARTS:
-            self._finish(job, state="failed", message="the service was restarted meanwhile; press Teach again")
+            self._note(job, state="failed", message="the service was restarted meanwhile; press Teach again")
             return
         self._restarts[job] = restarts + 1
-        self._change(job, state="waiting", progress=0, message="waiting, after a restart")
-        self._write(job)
+        self._note(job, state="waiting", progress=0, message="waiting, after a restart")
         self._enqueue(job)
 
     def _forget_oldest(self) -> None:
         over = [job for job, state in self._jobs.items() if state.state in ("done", "failed")]
         for job in over[: max(0, len(self._jobs) - _MOST_KEPT)]:
             del self._jobs[job]
-            (self._folder / f"{job}.json").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # then it is read, and forgotten, once more
+                (self._folder / f"{job}.json").unlink()

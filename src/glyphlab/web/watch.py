@@ -21,10 +21,10 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class Watch:
-    """Times and counts requests."""
+    """Times and counts requests. prefix: of the addresses of the API."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, prefix: str) -> None:
+        self._app, self._metrics, self._prefix = app, metrics, prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -48,7 +48,7 @@ class Watch:
             raise
         finally:
             seconds = time.perf_counter() - began
-            route = _route(scope)
+            route = route_of(scope, self._prefix)
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.record(method, route, status, seconds)
             if LOGGER.isEnabledFor(logging.INFO):
@@ -84,10 +84,16 @@ def logging_settings(level: str) -> dict[str, Any]:
     }
 
 
-def _route(scope: Scope) -> str:
-    """The template of the route that matched; what did not match has no name of its own."""
+def route_of(scope: Scope, prefix: str) -> str:
+    """The template of the route that matched, whole; what did not match has no name of its own.
+
+    FastAPI gives a route that was included under a prefix with it, or, in later versions, without.
+    """
     route = getattr(scope.get("route"), "path", None)
-    return route if isinstance(route, str) else "other"
+    if not isinstance(route, str):
+        return "other"
+    is_whole = scope["path"].startswith(route.partition("{")[0])
+    return route if is_whole else prefix + route
 
 
 def _client(scope: Scope) -> str:

@@ -228,6 +228,27 @@ def test_the_keyboard_draws(drawing: Any) -> None:
     drawing.until(lambda: len(drawing.sent[-1]["strokes"][0]["points"]) == 15)
 
 
+def test_undo_lifts_the_pen_of_the_keyboard(drawing: Any) -> None:
+    page = drawing.page
+    pad = page.locator(".pad")
+    pad.focus()
+    stroke = [" ", "ArrowRight", " ", "ArrowDown"]
+    for key in [*stroke, *stroke, " ", "ArrowRight"]:
+        page.keyboard.press(key)
+    expect(pad).to_have_accessible_name("Canvas to draw on, pen down")
+    page.keyboard.press("Control+z")  # the stroke under way, and the one before it
+    expect(pad).to_have_accessible_name("Canvas to draw on")
+    for key in ["ArrowRight", *stroke]:
+        page.keyboard.press(key)
+    drawing.until(lambda: [len(one["points"]) for one in drawing.sent[-1]["strokes"]] == [2, 2])
+    for key in [" ", "ArrowRight", "Delete", "ArrowRight", *stroke]:
+        page.keyboard.press(key)
+    drawing.until(lambda: [len(one["points"]) for one in drawing.sent[-1]["strokes"]] == [2])
+    expect(pad).to_have_accessible_name("Canvas to draw on, pen up")
+    pad.blur()
+    expect(pad).to_have_accessible_name("Canvas to draw on")
+
+
 def test_wrong_keeps_the_drawing_with_its_label(drawing: Any, home: Any) -> None:
     page = drawing.page
     drawing.draw("7")

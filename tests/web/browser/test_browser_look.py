@@ -76,6 +76,32 @@ def test_every_decision_is_on_the_disk_before_the_next_image_shows(review: Any, 
     expect(page.locator(".review-decision")).to_contain_text("kept as")
 
 
+def test_a_place_that_was_decided_twice_is_taken_back_at_once(review: Any, corrections: Path) -> None:
+    page = review.page
+    position = page.locator(".review-top p")
+    for key, shown in [
+        ("r", "2 of 6, 1 decided"),
+        ("k", "3 of 6, 2 decided"),
+        ("ArrowLeft", "2 of 6, 2 decided"),
+        ("d", "3 of 6, 2 decided"),
+        ("u", "2 of 6, 1 decided"),
+        ("u", "1 of 6, 0 decided"),
+    ]:
+        page.keyboard.press(key)
+        expect(position).to_have_text(shown)
+    assert saved(corrections) == []
+
+
+def test_keys_do_nothing_behind_a_dialog(review: Any, corrections: Path) -> None:
+    page = review.page
+    page.get_by_role("button", name="Keys").click()
+    page.keyboard.press("k")
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".review-top p")).to_have_text(f"2 of {SUSPICIOUS}, 0 decided")
+    assert saved(corrections) == []
+
+
 def test_another_label_is_given_by_keyboard(review: Any, corrections: Path) -> None:
     page = review.page
     page.keyboard.press("l")

@@ -93,6 +93,26 @@ def test_a_character_is_corrected_by_keyboard_and_kept_as_an_example(reading: An
     assert all("Corrected" in text for text in page.locator(".toast").all_inner_texts())  # no error was shown
 
 
+def test_a_correction_that_waits_keeps_the_picture_of_its_page(reading: Any, home: Path, tmp_path: Path) -> None:
+    page = reading.page
+    held: list[Any] = []
+    page.route("**/api/v1/samples", lambda route: held.append(route), times=1)
+    page.locator(".page-text button").nth(5).focus()
+    page.keyboard.press("x")
+    page.locator(".page-text button").first.focus()
+    page.keyboard.press("y")  # waits until the former is saved
+    reading.until(lambda: len(held) == 1)
+    other = np.full((460, 310), 255, dtype=np.uint8)
+    other[400:440, 200:220] = 0  # nothing where the character was
+    (tmp_path / "other.png").write_bytes(cv2.imencode(".png", other)[1].tobytes())
+    page.set_input_files(CHOOSER, str(tmp_path / "other.png"))
+    expect(page.locator(".page-picture img")).to_have_js_property("naturalWidth", 310)
+    held[0].continue_()
+    reading.until(lambda: any((home / "drawings").glob("*/y/*.png")))
+    (kept,) = (home / "drawings").glob("*/y/*.png")
+    assert cv2.imread(str(kept), cv2.IMREAD_GRAYSCALE).min() < 60
+
+
 def test_unsure_characters_are_marked_and_enter_goes_on(reading: Any, sheet: Path) -> None:
     page = reading.page
     picture = {"name": "sheet.png", "mimeType": "image/png", "buffer": sheet.read_bytes()}
@@ -140,7 +160,8 @@ def test_the_files_are_those_of_the_command_line(reading: Any, sheet: Path, cli:
     _, content = taken_away(reading.page, "JSON")
     ours = json.loads(content)["pages"][0]
     theirs = json.loads(cli("read", sheet, "--only", "digits", "--json").out)["pages"][0]
-    assert ours["text"] == theirs["text"]
+    assert list(ours) == list(theirs)
+    assert ours["text"] == theirs["text"] and ours["skew_degrees"] == theirs["skew_degrees"]
     for mine, line in zip(ours["lines"], theirs["lines"], strict=True):
         assert mine["box"] == line["box"]
         for word, other in zip(mine["words"], line["words"], strict=True):

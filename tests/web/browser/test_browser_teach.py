@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
@@ -21,14 +23,26 @@ def teaching(visitor: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A visitor who has begun an alphabet with a name of its own."""
     page = visitor.go("teach")
     page.locator(".alphabet:visible, .alphabet-form:visible").first.wait_for()
+    visitor.alphabet = request.node.name[5:40]
+    begin(visitor, visitor.alphabet, LETTERS)
+    yield visitor
+
+
+def begin(visitor: Any, name: str, letters: str) -> None:
+    """Begin an alphabet."""
+    page = visitor.page
     if page.get_by_label("Alphabet", exact=True).is_visible():
         page.get_by_label("Alphabet", exact=True).select_option("")
-    visitor.alphabet = request.node.name[5:40]
-    page.get_by_role("textbox", name="Name").fill(visitor.alphabet)
-    page.get_by_role("textbox", name="Characters").fill(" ".join(LETTERS))
+    page.get_by_role("textbox", name="Name").fill(name)
+    page.get_by_role("textbox", name="Characters").fill(" ".join(letters))
     page.get_by_role("button", name="Begin").click()
-    expect(page.locator(".sheet-row")).to_have_count(len(LETTERS))
-    yield visitor
+    expect(page.get_by_label("Alphabet", exact=True)).to_have_value(name)
+    expect(page.locator(".sheet-row")).to_have_count(len(letters))
+
+
+def counts_of(visitor: Any, alphabet: str) -> dict[str, int]:
+    """How many drawings of each character the service keeps."""
+    return {one["label"]: one["count"] for one in visitor.api(f"samples?alphabet={alphabet}")["classes"]}
 
 
 def draw_some(visitor: Any, letter: str, count: int) -> None:
@@ -101,9 +115,6 @@ def test_a_character_that_is_not_wanted_goes_and_comes_back(teaching: Any) -> No
 
 
 def test_pictures_are_added_and_more_characters(teaching: Any, tmp_path: Path) -> None:
-    import cv2
-    import numpy as np
-
     page = teaching.page
     for place in range(2):
         image = np.full((120, 120), 255, dtype=np.uint8)
@@ -116,6 +127,89 @@ def test_pictures_are_added_and_more_characters(teaching: Any, tmp_path: Path) -
     page.get_by_role("textbox", name="Characters").fill("δε")
     page.get_by_role("button", name="Begin").click()
     expect(page.locator(".sheet-row")).to_have_count(5)
+
+
+def test_the_list_of_an_alphabet_that_was_left_comes_late(teaching: Any) -> None:
+    page, other = teaching.page, f"{teaching.alphabet} 2"
+    begin(teaching, other, "47")
+    chosen = page.get_by_label("Alphabet", exact=True)
+    held: list[Any] = []
+    page.route(f"**/samples?alphabet={teaching.alphabet}", lambda route: held.append(route))
+    chosen.select_option(teaching.alphabet)
+    teaching.until(lambda: len(held) == 1)
+    expect(page.locator(PAD)).to_be_hidden()  # whose characters would be drawn is not known
+    chosen.select_option(other)
+    expect(page.locator(PAD)).to_be_visible()
+    with page.expect_event("requestfinished"):
+        held[0].continue_()
+    page.wait_for_timeout(100)
+    expect(chosen).to_have_value(other)
+    expect(page.locator(".prompt")).to_have_text("Draw 4")
+    draw_some(teaching, "4", 1)
+    assert counts_of(teaching, other) == {"4": 1, "7": 0}
+    assert counts_of(teaching, teaching.alphabet) == {"α": 0, "γ": 0, "ω": 0}
+
+
+@pytest.mark.parametrize(("way", "letters"), [("drawn", "47"), ("uploaded", "α4")], ids=["drawn", "uploaded"])
+def test_saved_in_its_own_alphabet(teaching: Any, tmp_path: Path, way: str, letters: str) -> None:
+    """Another alphabet is chosen while a character is saved; one that knows that character or not."""
+    page, other = teaching.page, f"{teaching.alphabet} 2"
+    begin(teaching, other, letters)
+    chosen = page.get_by_label("Alphabet", exact=True)
+    chosen.select_option(teaching.alphabet)
+    expect(page.locator(".prompt")).to_have_text("Draw α")
+    held: list[Any] = []
+    page.route("**/api/v1/samples", lambda route: held.append(route))
+    if way == "drawn":
+        teaching.draw("α", pad=PAD, scale=0.7)
+        page.keyboard.press("Enter")
+    else:
+        image = cv2.circle(np.full((120, 120), 255, dtype=np.uint8), (60, 60), 30, 0, 8)
+        cv2.imwrite(str(tmp_path / "circle.png"), image)
+        page.locator(".sheet-row").first.locator("input[type=file]").set_input_files(str(tmp_path / "circle.png"))
+    teaching.until(lambda: len(held) == 1)
+    chosen.select_option(other)
+    expect(page.locator(".prompt")).to_have_text(f"Draw {letters[0]}")
+    with page.expect_event("requestfinished"):
+        held[0].continue_()
+    page.wait_for_timeout(100)
+    assert page.locator(".toast").all_inner_texts() == ([] if way == "drawn" else ["1 picture of α kept."])
+    expect(page.locator(".sample")).to_have_count(0)
+    expect(page.locator(".pad-hint:visible")).to_have_count(1)  # the canvas is empty
+    assert counts_of(teaching, other) == dict.fromkeys(letters, 0)
+    chosen.select_option(teaching.alphabet)
+    expect(page.locator(".sample")).to_have_count(1)
+    assert counts_of(teaching, teaching.alphabet) == {"α": 1, "γ": 0, "ω": 0}
+
+
+@pytest.mark.parametrize("goes_to", ["character", "alphabet"])
+def test_unsaved_comes_back(teaching: Any, goes_to: str) -> None:
+    """To the canvas, as the character that it was drawn for; but not to another alphabet's."""
+    page, other = teaching.page, f"{teaching.alphabet} 2"
+    begin(teaching, other, "47")
+    chosen = page.get_by_label("Alphabet", exact=True)
+    chosen.select_option(teaching.alphabet)
+    expect(page.locator(".prompt")).to_have_text("Draw α")
+    held: list[Any] = []
+    page.route("**/api/v1/samples", lambda route: held.append(route))
+    teaching.draw("α", pad=PAD, scale=0.7)
+    page.keyboard.press("Enter")
+    teaching.until(lambda: len(held) == 1)
+    if goes_to == "character":
+        page.locator(".sheet-label").nth(1).click()
+    else:
+        chosen.select_option(other)
+    expect(page.locator(".prompt")).not_to_have_text("Draw α")
+    held[0].abort()
+    expect(page.locator(".toast")).to_have_count(1)
+    keep = page.get_by_role("button", name="Keep", exact=True)
+    if goes_to == "character":
+        expect(page.locator(".prompt")).to_have_text("Draw α")
+        expect(keep).to_be_enabled()
+    else:
+        expect(page.locator(".prompt")).to_have_text("Draw 4")
+        expect(keep).to_be_disabled()
+    teaching.trouble = [text for text in teaching.trouble if "ERR_FAILED" not in text]
 
 
 @pytest.mark.timeout(900)

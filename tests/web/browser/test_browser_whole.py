@@ -39,6 +39,26 @@ def test_the_answer_is_read_out(visitor: Any) -> None:
     assert page.locator("#announcer").get_attribute("aria-live") == "polite"
 
 
+def test_an_address_that_is_none_shows_the_first_view(visitor: Any) -> None:
+    page = visitor.go("%")
+    expect(page.locator(".draw .pad")).to_be_visible()
+
+
+def test_a_view_that_loads_slowly_does_not_take_the_place_of_the_next(visitor: Any) -> None:
+    page = visitor.go("draw")
+    held: list[Any] = []
+    page.route("**/js/teach.js", lambda route: held.append(route))
+    page.get_by_role("link", name="Teach").click()
+    visitor.until(lambda: len(held) == 1)
+    page.get_by_role("link", name="Read").click()
+    expect(page.locator("main > .read")).to_be_visible()
+    held[0].continue_()
+    page.evaluate("() => import('./js/teach.js')")  # it has come
+    page.wait_for_timeout(100)
+    expect(page.locator("main > .read")).to_be_visible()
+    expect(page.get_by_role("link", name="Read")).to_have_attribute("aria-current", "page")
+
+
 def test_a_lost_service_is_named_in_plain_words(visitor: Any) -> None:
     page = visitor.go("draw")
     page.route("**/predict/strokes", lambda route: route.abort())

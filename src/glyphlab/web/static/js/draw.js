@@ -88,7 +88,7 @@ class DrawView {
 
   /** Keys of the page; those of the canvas itself are the pad's. */
   onKey(event) {
-    if (isTyping(event) || document.querySelector("dialog[open]")) return;
+    if (isTyping(event)) return;
     const key = event.key.toLowerCase();
     const isModified = event.ctrlKey || event.metaKey;
     if (isModified && key === "z") act(event, () => (event.shiftKey ? this.#pad.redo() : this.#pad.undo()));

@@ -20,6 +20,7 @@ const modelList = select([], undefined, (id) => models.choose(id), {
   title: texts.models.label,
 });
 let shown = null;
+let asked = 0;
 
 function build() {
   document.body.append(
@@ -44,7 +45,12 @@ function build() {
   );
   models.addEventListener("change", showModels);
   addEventListener("hashchange", route);
-  addEventListener("keydown", (event) => shown?.onKey?.(event));
+  addEventListener("keydown", onKey);
+}
+
+/** Keys are the shown view's, unless a dialog lies over it. */
+function onKey(event) {
+  if (!document.querySelector("dialog[open]")) shown?.onKey?.(event);
 }
 
 /** The skip link goes to the content without becoming an address of its own. */
@@ -64,7 +70,8 @@ function showModels() {
 
 /** Show the view that the address names: #draw, #look/labels/RUN. */
 async function route() {
-  const [name, ...rest] = location.hash.slice(1).split("/").map(decodeURIComponent);
+  const number = ++asked;
+  const [name, ...rest] = partsOf(location.hash);
   const known = Object.hasOwn(VIEWS, name) ? name : "draw";
   if (!opened.has(known))
     opened.set(
@@ -78,6 +85,7 @@ async function route() {
     opened.delete(known); // the next visit tries again
     return notifyError(error);
   }
+  if (number !== asked) return; // one went on while it was loading
   if (shown !== view) {
     shown?.onHide?.();
     main.replaceChildren(view.element);
@@ -87,6 +95,15 @@ async function route() {
     setAttribute(link, "aria-current", link.getAttribute("href") === `#${known}` ? "page" : null);
   document.title = texts.title(texts.tabs[known]);
   view.onShow?.(rest);
+}
+
+/** The parts of the address after its #; none where they cannot be told: "#%". */
+function partsOf(hash) {
+  try {
+    return hash.slice(1).split("/").map(decodeURIComponent);
+  } catch {
+    return [];
+  }
 }
 
 build();

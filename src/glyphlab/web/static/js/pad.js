@@ -15,6 +15,7 @@ export class Pad extends EventTarget {
   drawing = new Drawing();
   tool = "pen";
   #size = 0.05;
+  #label;
   #canvas;
   #context;
   #pointer = null;
@@ -24,6 +25,7 @@ export class Pad extends EventTarget {
 
   constructor(label) {
     super();
+    this.#label = label;
     this.#canvas = h("canvas", {
       class: "pad",
       tabindex: "0",
@@ -45,6 +47,12 @@ export class Pad extends EventTarget {
 
   get element() {
     return this.#canvas;
+  }
+
+  /** What the canvas is called while the keyboard's pen has nothing to tell. */
+  set label(text) {
+    this.#label = text;
+    this.#showLabel();
   }
 
   set size(share) {
@@ -84,6 +92,8 @@ export class Pad extends EventTarget {
   #change(act) {
     this.drawing.cancel();
     this.#pointer = null;
+    if (this.#cursor) this.#cursor.isDown = false; // its stroke is over
+    this.#showLabel();
     act();
     this.paint();
     this.dispatchEvent(new Event("settle"));
@@ -174,8 +184,13 @@ export class Pad extends EventTarget {
     if (!this.#cursor) return;
     if (this.#cursor.isDown) this.drawing.end();
     this.#cursor = null;
+    this.#showLabel();
     this.paint();
     this.dispatchEvent(new Event("settle"));
+  }
+
+  #showLabel() {
+    this.#canvas.setAttribute("aria-label", this.#label);
   }
 
   // Sharp on every screen: a canvas pixel is a pixel of the screen.

@@ -4,7 +4,8 @@
 export class PageText {
   /** answer: of the service's `read`; name: of the picture. */
   constructor(answer, name) {
-    Object.assign(this, { name, width: answer.width, height: answer.height, model: answer.model });
+    const { width, height, model, skew_degrees: skewDegrees } = answer;
+    Object.assign(this, { name, width, height, model, skewDegrees });
     this.lines = answer.lines.map((line) => ({
       box: line.box,
       words: line.words.map((word) => ({ box: word.box, characters: word.characters.map(readable) })),
@@ -46,7 +47,8 @@ export class PageText {
         })),
       })),
     }));
-    const page = { file: this.name, text: this.text.trimEnd(), width: this.width, height: this.height, lines };
+    const { name, width, height, skewDegrees } = this;
+    const page = { file: name, text: this.text.trimEnd(), width, height, skew_degrees: skewDegrees, lines };
     return `${JSON.stringify({ pages: [page] }, null, 2)}\n`;
   }
 

@@ -244,18 +244,20 @@ class ReadView {
     one.text = text;
     one.isConfirmed = false;
     this.#update(place);
-    this.#saving = this.#saving.then(() => this.#keep(one)).catch(notifyError);
+    // Cut out now: when its turn to be saved comes, another page may be shown.
+    const picture = isCorrected(one) && this.#isShown ? cropBlob(this.#overlay.image, one.box) : null;
+    this.#saving = this.#saving.then(() => this.#keep(one, picture)).catch(notifyError);
   }
 
   /** Corrections of single characters become labelled pictures; one that is taken back is removed. */
-  async #keep(one) {
+  async #keep(one, picture) {
     if (one.sampleId) {
       await removeKept(one.sampleId);
       one.sampleId = null;
     }
-    if (!isCorrected(one) || [...one.text].length !== 1 || !this.#isShown) return;
+    if (!isCorrected(one) || [...one.text].length !== 1 || !picture) return;
     const { text } = one;
-    one.sampleId = await keepPicture(KEPT_IN, text, await cropBlob(this.#overlay.image, one.box));
+    one.sampleId = await keepPicture(KEPT_IN, text, await picture);
     notify(texts.read.saved(text));
   }
 

@@ -206,7 +206,8 @@ export class ReviewView {
     try {
       this.#decided = (await post(this.#address(row), decision)).decided;
       row.decision = decision;
-      this.#undoable.push(place);
+      // Each place once: whatever was decided there, one undo takes it back.
+      this.#undoable = [...this.#undoable.filter((each) => each !== place), place];
       announce(texts.review.decisions[action](row.given, label), 50);
       if (place + 1 < this.#total) await this.#goTo(place + 1);
       else this.#finish();

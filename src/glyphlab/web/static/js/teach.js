@@ -22,8 +22,10 @@ export function create() {
 class TeachView {
   #alphabets = [];
   #name = recall("alphabet", NEW);
-  #classes = []; // of the chosen alphabet: {label, ids}
+  #listed = NEW; // the alphabet on the sheet: the chosen one, once its list has come
+  #classes = []; // of the alphabet on the sheet: {label, ids}
   #label = null; // to be drawn now
+  #asked = 0;
   #saving = Promise.resolve();
   #pad = new Pad(texts.pad.label);
   #toolbar = new Toolbar(this.#pad, { onClear: () => this.#pad.clear() });
@@ -109,7 +111,7 @@ class TeachView {
   }
 
   onKey(event) {
-    if (isTyping(event) || document.querySelector("dialog[open]") || this.#work.hidden) return;
+    if (isTyping(event) || this.#work.hidden) return;
     const key = event.key.toLowerCase();
     const isModified = event.ctrlKey || event.metaKey;
     const isOnControl = Boolean(event.target.closest?.("button, a, summary"));
@@ -124,29 +126,39 @@ class TeachView {
     }
   }
 
-  async #load() {
+  /** Show which alphabets there are, and the one called `wanted`, or else the one that is chosen. */
+  async #load(wanted) {
     this.#alphabets = (await get("alphabets")).alphabets;
-    if (!this.#alphabets.some(({ name }) => name === this.#name))
-      this.#name = this.#alphabets.find(({ name }) => name !== KEPT_IN)?.name ?? NEW;
-    await this.#choose(this.#name);
+    const name = wanted ?? this.#name;
+    const isThere = this.#alphabets.some((one) => one.name === name);
+    await this.#choose(isThere ? name : (this.#alphabets.find((one) => one.name !== KEPT_IN)?.name ?? NEW));
   }
 
   async #choose(name) {
+    const asked = ++this.#asked;
     this.#name = name;
     remember("alphabet", name);
     const options = this.#alphabets.map((one) => [one.name, one.name]);
     setOptions(this.#list, [...options, [NEW, texts.teach.newAlphabet]], name);
     const isNew = name === NEW;
     this.#head.hidden = !options.length;
-    this.#work.hidden = this.#rename.hidden = this.#delete.hidden = isNew;
+    this.#rename.hidden = this.#delete.hidden = isNew;
+    this.#work.hidden = isNew || name !== this.#listed; // what is drawn for one alphabet must not get into another
     this.#toggleForm(isNew);
     if (isNew) return;
     this.#zip.href = address("samples/export", { alphabet: name });
     try {
-      this.#classes = (await get("samples", { alphabet: name })).classes.map(({ label, ids }) => ({ label, ids }));
+      const { classes } = await get("samples", { alphabet: name });
+      if (asked === this.#asked) this.#show(name, classes);
     } catch (error) {
-      return notifyError(error);
+      if (asked === this.#asked) notifyError(error);
     }
+  }
+
+  #show(name, classes) {
+    this.#listed = name;
+    this.#classes = classes.map(({ label, ids }) => ({ label, ids }));
+    this.#work.hidden = false;
     this.#draw(this.#nextLabel());
     this.#job.follow(name, this.#alphabets.find((one) => one.name === name)?.job ?? null);
   }
@@ -159,8 +171,7 @@ class TeachView {
   async #nameCharacters(name, labels) {
     try {
       const made = await post("alphabets", { name, classes: labels });
-      this.#name = made.name;
-      await this.#load();
+      await this.#load(made.name);
     } catch (error) {
       notifyError(error);
     }
@@ -186,7 +197,7 @@ class TeachView {
   #draw(label) {
     this.#label = label;
     this.#prompt.replaceChildren(`${texts.teach.drawA} `, h("strong", { class: "character" }, label ?? ""));
-    this.#pad.element.setAttribute("aria-label", texts.teach.padLabel(label ?? ""));
+    this.#pad.label = texts.teach.padLabel(label ?? "");
     this.#hint.textContent = label === null ? "" : texts.teach.hintPad(label);
     this.#update();
   }
@@ -205,11 +216,21 @@ class TeachView {
     const [name, label, drawing] = [this.#name, this.#label, this.#pad.drawing.toJson()];
     this.#pad.reset();
     this.#saving = this.#saving
-      .then(async () => this.#added(label, await keepDrawing(name, label, drawing)))
-      .catch((error) => {
-        notifyError(error);
-        if (this.#pad.drawing.isEmpty) this.#pad.load(drawing); // nothing is lost
-      });
+      .then(() => keepDrawing(name, label, drawing))
+      .then(
+        (id) => this.#added(name, label, id),
+        (error) => {
+          notifyError(error);
+          this.#putBack(name, label, drawing);
+        },
+      );
+  }
+
+  /** Nothing is lost: what could not be saved is on the canvas again, as the character that it was drawn for. */
+  #putBack(name, label, drawing) {
+    if (!this.#find(name, label) || !this.#pad.drawing.isEmpty) return;
+    this.#draw(label);
+    this.#pad.load(drawing);
   }
 
   #upload(label, files) {
@@ -218,7 +239,7 @@ class TeachView {
       let count = 0;
       for (const file of files) {
         try {
-          this.#added(label, await keepPicture(name, label, file));
+          this.#added(name, label, await keepPicture(name, label, file));
           count += 1;
         } catch (error) {
           notifyError(error);
@@ -228,8 +249,15 @@ class TeachView {
     });
   }
 
-  #added(label, id) {
-    const one = this.#classes.find((each) => each.label === label);
+  /** A character on the sheet; undefined where the sheet is no longer, or not yet, that alphabet's. */
+  #find(name, label) {
+    if (name !== this.#name || name !== this.#listed) return undefined;
+    return this.#classes.find((each) => each.label === label);
+  }
+
+  #added(name, label, id) {
+    const one = this.#find(name, label);
+    if (!one || one.ids.includes(id)) return; // a list that came after it was saved has it already
     one.ids.push(id);
     announce(texts.teach.counted(label, one.ids.length), 100);
     const next = this.#nextLabel();
@@ -242,7 +270,10 @@ class TeachView {
     const name = await named(texts.teach.rename, texts.teach.name, before, texts.teach.doRename);
     if (name === null) return;
     try {
-      this.#name = (await patch("alphabets", { name }, { alphabet: before })).name;
+      await this.#saving; // what was just drawn goes with it
+      const renamed = await patch("alphabets", { name }, { alphabet: before });
+      if (this.#listed === before) this.#listed = renamed.name;
+      if (this.#name === before) this.#name = renamed.name;
       await this.#load();
     } catch (error) {
       notifyError(error);
@@ -257,15 +288,13 @@ class TeachView {
   }
 
   async #removeCharacter(label) {
+    const alphabet = this.#name;
     await this.#saving; // what was just drawn goes with it
-    await this.#removeUndoably("alphabets/characters", { alphabet: this.#name, label }, texts.teach.removed(label));
+    await this.#removeUndoably("alphabets/characters", { alphabet, label }, texts.teach.removed(label));
   }
 
   async #removeUndoably(path, query, message) {
-    const restore = async (thing) => {
-      this.#name = (await post("alphabets/restored", thing)).name;
-      await this.#load();
-    };
+    const restore = async (thing) => this.#load((await post("alphabets/restored", thing)).name);
     try {
       const thing = await remove(path, query);
       await this.#load();
@@ -280,10 +309,10 @@ class TeachView {
     try {
       const picture = await (await fetch(image)).blob();
       await removeKept(id);
-      const one = this.#classes.find((each) => each.label === label);
-      one.ids = one.ids.filter((each) => each !== id);
+      const one = this.#find(name, label);
+      if (one) one.ids = one.ids.filter((each) => each !== id);
       this.#update();
-      const restore = async () => this.#added(label, await keepPicture(name, label, picture));
+      const restore = async () => this.#added(name, label, await keepPicture(name, label, picture));
       notify(texts.teach.deleted(label), { action: [texts.undo, () => restore().catch(notifyError)] });
     } catch (error) {
       notifyError(error);
