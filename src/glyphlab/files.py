@@ -120,6 +120,14 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object that a file holds. Raises `OSError`, and `ValueError` for anything else in it."""
+    value = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError(f"it holds a JSON {type(value).__name__}; expected an object")
+    return value
+
+
 def make_folder(path: Path) -> None:
     """Create a folder and its parents; `RunError` when the operating system refuses."""
     with writing(path):

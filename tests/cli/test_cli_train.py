@@ -177,6 +177,21 @@ def test_what_was_stopped_after_its_last_step_is_finished_by_resume(
     assert (folder / "curves.png").exists() and (folder / "model.onnx").exists()
 
 
+def test_a_run_that_its_time_ended_is_judged_and_not_trained_on(
+    cli: Callable[..., Any], picture_folder: Path, tmp_path: Path
+) -> None:
+    budget = ("--set", "training.time_budget_seconds=0.5", "--epochs", 9999)
+    assert cli("train", picture_folder, "--no-evaluate", "--runs-dir", tmp_path, "-q", *budget, *FAST).code == 0
+    folder = tmp_path / "bars-fast-1"
+    told = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(told | {"status": "time budget used up"}))
+    resumed = cli("train", "--resume", folder, "--json")
+    assert resumed.code == 0, resumed.err
+    outcome = json.loads(resumed.out)
+    assert (outcome["status"], outcome["test"]["n"]) == ("time budget used up", 30)
+    assert json.loads((folder / "run.json").read_text())["step"] == told["step"]
+
+
 def test_pictures_added_to_a_set_whose_test_part_is_held_out(
     cli: Callable[..., Any], picture_folder: Path, tmp_path: Path
 ) -> None:

@@ -130,6 +130,12 @@ def test_without_the_models_data_it_says_so_and_goes_on(signs: Path, tmp_path: P
         (("--way", "means", "--freeze", "1"), "transfer.freeze has no effect with way = 'means'"),
         (("--way", "probe", "--epochs", "3"), "is not trained; leave out epochs"),
         (("--way", "means", "--add"), "changes the old classes' outputs"),
+        (
+            ("--way", "means", "--set", "transfer.way=probe"),
+            "--way is 'means', but --set transfer.way is 'probe'; give",
+        ),
+        (("--freeze", "1", "--set", "transfer.freeze=2"), "--freeze is '1', but --set transfer.freeze is 2; give"),
+        (("--set", "transfer.way=probe", "--set", "training.lr=0.5"), "is not trained; leave out epochs"),
         (("--set", "training.lrr=1"), "unknown setting 'training.lrr'; did you mean 'lr'?"),
         (("--set", "network.width=8"), "network.width has no effect in a transfer"),
         (("--seconds", "5", "--way", "means"), "--seconds has no effect with --way means"),

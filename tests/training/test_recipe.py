@@ -150,6 +150,7 @@ def test_all_mistakes_are_reported_at_once() -> None:
         ({"network.name": "mnistnet"}, "unknown network 'mnistnet', did you mean 'mnist-net'"),
         ({"network.hiden": 3}, "unknown option 'hiden'"),
         ({"engine.threads": 0}, r"engine\.threads is 0"),
+        ({"engine.threads": 99_999_999_999}, "engine.threads is 99999999999; expected 1 to 1024, or 'auto'"),
         ({"engine.precision": "fp16"}, r"engine\.precision is 'fp16'; expected 'auto', 'float32' or 'bf16'"),
         ({"data.name": ""}, r"data\.name is ''; expected at least 1 character"),
         ({"training.lr": float("nan")}, r"training\.lr is nan; expected a finite number"),

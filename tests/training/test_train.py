@@ -278,6 +278,35 @@ def test_a_loss_gone_astray_as_the_time_runs_out_leaves_no_weights(
     assert run.status["status"] == "failed" and not list(run.folder.glob("weights-*"))
 
 
+def test_validation_logits_gone_astray_spoil_nothing(
+    picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights and training loss may be finite still when the logits of other images are not."""
+    run = train(stateful(), picture_folder, runs_dir=tmp_path)
+    good = essence(run)["tensors"]
+    monkeypatch.setattr(
+        "glyphlab.training.loop.predict", lambda network, images, part: torch.full((len(part), 3), 1e999)
+    )
+    with pytest.raises(RunError, match=r"no longer finite at step \d+.*last good state is kept"):
+        resume(run, epochs=8)
+    assert essence(run)["tensors"] == good and len(run.history) == 4
+    assert run.status["status"] == "failed" and run.status["best"]["validation_loss"] < 1
+
+
+def test_an_epoch_that_a_time_budget_cuts_counts_once_for_the_plateau(
+    picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standstill = stateful(**{"training.optimizer": "sgd", "training.momentum": 0.0, "training.lr": 1e-9})
+    straight = train(standstill, picture_folder, runs_dir=tmp_path / "straight")
+    looks = iter([False] * 7 + [True] * 2)
+    with monkeypatch.context() as patched:
+        patched.setattr("glyphlab.training.loop._Halt.late", lambda _: next(looks, False))
+        cut = train(standstill, picture_folder, runs_dir=tmp_path / "cut")
+    assert cut.status["status"] == "time budget used up" and cut.status["step"] % 5
+    rates = [[row.lr for row in run.history] for run in (straight, resume(cut))]
+    assert rates[0] == rates[1] and rates[0][-1] < 1e-9
+
+
 def test_an_epoch_judged_again_and_found_worse_is_not_the_best(straight: Run) -> None:
     """A time budget may end within an epoch; when the run goes on, the whole epoch is judged under the same number."""
     row = straight.history[-1]
@@ -390,9 +419,10 @@ def test_one_class_only(picture_folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_damaged_status_is_named(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text("{")
-    with pytest.raises(RunError, match=r"cannot read .*run\.json"):
-        _ = Run(tmp_path).status
+    for damage in ("{", "[]", "3"):
+        (tmp_path / "run.json").write_text(damage)
+        with pytest.raises(RunError, match=r"cannot read .*run\.json"):
+            _ = Run(tmp_path).status
 
 
 def test_damaged_metrics_are_named(straight: Run, tmp_path: Path) -> None:

@@ -210,6 +210,17 @@ def test_the_run_is_like_any_other(base: Classifier, tmp_path: Path) -> None:
     assert longer.history[-1].train_accuracy > 0.5
 
 
+def test_a_run_with_an_average_of_its_weights_goes_on_as_well(base: Classifier, tmp_path: Path) -> None:
+    glyphs = bars(3, 24, "xyz", seed=1)
+    task = task_of(base, glyphs)
+    learned = learn(task, "probe", np.arange(24), Tuning())
+    recipe = recorded_recipe(learned, task.settings, "the-base", "mnist", False)
+    averaged = recipe.with_settings({"training.ema_decay": 0.9})
+    facts = {"base": {"name": "the-base"}, "time_seconds": 1.5, "ways": []}
+    run = write_run(tmp_path, learned, averaged, glyphs, replace(glyphs, split="test"), facts)
+    assert len(resume(run, epochs=2).history) == 2
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

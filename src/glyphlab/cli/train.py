@@ -105,8 +105,7 @@ def train(
                 same = training.compose(
                     recipe or recorded, data or recorded.data.name, settings=changes, runs_dir=runs_dir
                 )
-            finished = run.status["status"] == Ending.FINISHED.value
-            unjudged = world.is_alone and evaluate and finished and not is_concluded(run)
+            unjudged = world.is_alone and evaluate and run.is_done and not is_concluded(run)
             if epochs is not None or not unjudged:  # else it was stopped as it was judged, and that alone is missing
                 run = training.resume(run, epochs=epochs, recipe=same, **where)
         else:

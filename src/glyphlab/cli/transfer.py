@@ -102,6 +102,9 @@ def transfer(
         raise RunError(f"{out} exists already; name another file, or replace it with --force")
     changes = parse_settings(settings or [])
     require_once(changes, "training.epochs", "--epochs", epochs)
+    require_once(changes, "transfer.way", "--way", None if way == "auto" else way)
+    require_once(changes, "transfer.freeze", "--freeze", freeze)
+    require_once(changes, "transfer.add", "--add", add or None)
     with _progress(quiet) as (on_picture, on_fold):
         report = run_transfer(
             base,

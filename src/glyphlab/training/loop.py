@@ -211,7 +211,7 @@ def fit(
         if state.step > epoch_first_step:
             _require_finite(state, job, keeper)
             steps_per_second = (state.step - epoch_first_step) / (time.monotonic() - epoch_began)
-            _end_epoch(job, state, epoch, lr, steps_per_second * job.batch_size)
+            _end_epoch(job, state, keeper, epoch, lr, steps_per_second * job.batch_size)
             state.time_seconds = spent_before + time.monotonic() - began
             keeper.save_epoch(state)
             keeper.save_checkpoint(state)
@@ -272,8 +272,11 @@ def _loss(
     return torch.lerp(loss, taught, settings.effective("distillation"))
 
 
-def _end_epoch(job: Job, state: TrainingState, epoch: int, lr: float, images_per_second: float) -> None:
-    """Judge the network on the validation images and add the epoch's row; a partial epoch's row is replaced later."""
+def _end_epoch(job: Job, state: TrainingState, keeper: Keeper, epoch: int, lr: float, images_per_second: float) -> None:
+    """Judge the network on the validation images and add the epoch's row; a partial epoch's row is replaced later.
+
+    `RunError`, with nothing changed, where the loss is not finite: weights that still are may give logits that are not.
+    """
     loss_sum, correct, count = state.sums.tolist()
     accuracy = loss = None
     if len(job.validation):
@@ -286,7 +289,9 @@ def _end_epoch(job: Job, state: TrainingState, epoch: int, lr: float, images_per
         judged = torch.stack([sum(losses, torch.zeros((), dtype=torch.float64)), (logits.argmax(1) == targets).sum()])
         job.world.sum(judged)
         loss, accuracy = (judged / len(job.validation)).tolist()
-        if state.plateau is not None:
+        if not math.isfinite(loss):
+            raise _diverged(state, job, keeper)
+        if state.plateau is not None and state.step % job.steps_per_epoch == 0:  # the rest of an epoch is not another
             state.plateau.update(loss)
         newest_counts = job.recipe.training.keep == "last"
         if state.best is None or newest_counts or state.best.beaten_by(accuracy, loss):
@@ -313,9 +318,12 @@ def _end_epoch(job: Job, state: TrainingState, epoch: int, lr: float, images_per
 
 def _require_finite(state: TrainingState, job: Job, keeper: Keeper) -> None:
     """Stop before anything spoilt is saved; the last checkpoint stays as it is."""
-    if bool(torch.isfinite(state.sums).all()) and state.is_finite():
-        return
-    raise RunError(
+    if not (bool(torch.isfinite(state.sums).all()) and state.is_finite()):
+        raise _diverged(state, job, keeper)
+
+
+def _diverged(state: TrainingState, job: Job, keeper: Keeper) -> RunError:
+    return RunError(
         f"the loss is no longer finite at step {state.step:,} (epoch {(state.step - 1) // job.steps_per_epoch + 1}); "
         f"the last good state is {keeper.kept_in}. "
         f"Lower training.lr (now {job.recipe.training.lr:g}) or set training.clip_norm = 1.0"

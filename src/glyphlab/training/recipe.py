@@ -205,6 +205,9 @@ class TrainingSettings(Section):
             yield "training.nesterov needs momentum above 0"
 
 
+_MOST_THREADS = 1024
+
+
 class EngineSettings(Section):
     """How the work is done. What is 'auto' is settled by a short timed probe and recorded in the run."""
 
@@ -217,8 +220,8 @@ class EngineSettings(Section):
     )
 
     def contradictions(self) -> Iterator[str]:
-        if isinstance(self.threads, int) and self.threads < 1:
-            yield f"engine.threads is {self.threads}; expected 1 or more, or 'auto'"
+        if isinstance(self.threads, int) and not 1 <= self.threads <= _MOST_THREADS:
+            yield f"engine.threads is {self.threads}; expected 1 to {_MOST_THREADS}, or 'auto'"
 
 
 class TransferSettings(Section):

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError, did_you_mean, quoted
-from glyphlab.files import make_folder, new_folder, temporary_files, write_json, write_text, writing
+from glyphlab.files import make_folder, new_folder, read_object, temporary_files, write_json, write_text, writing
 from glyphlab.networks.classifier import Classifier, load_weights, save_weights
 from glyphlab.training.checkpoint import TrainingState, save_checkpoint
 from glyphlab.training.history import EpochMetrics, draw_curves, write_metrics
@@ -258,7 +258,6 @@ class Run:
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:
-            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return read_object(path)
         except (OSError, ValueError) as error:
             raise RunError(f"cannot read {path}: {error}") from error
-        return value

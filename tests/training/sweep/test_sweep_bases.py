@@ -167,6 +167,13 @@ def test_auto_epochs_are_those_of_a_transfer(tmp_path: Path) -> None:
     assert located(trial.recipe, folder).training.epochs == 60  # 6,000 pictures in all, but no more than 60 times
 
 
+def test_the_split_stays_the_sweeps(tmp_path: Path) -> None:
+    definition = define("training.seed = [1, 2]", "data.split_seed = 7")
+    _, folder = begun(definition, tmp_path)
+    recipes = [located(trial.recipe, folder) for trial in definition.plan() if trial.recipe is not None]
+    assert [recipe.split_seed for recipe in recipes] == [7, 7]
+
+
 def test_what_is_not_laid_out_is_said(tmp_path: Path) -> None:
     (trial, *_) = define().plan()
     assert trial.recipe is not None

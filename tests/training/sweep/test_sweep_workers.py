@@ -7,6 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from glyphlab.errors import RunError
+from glyphlab.errors import RecipeError, RunError
 from glyphlab.files import writing
 from glyphlab.training.run import Run
 from glyphlab.training.sweep.definition import SweepDefinition
@@ -122,6 +123,44 @@ def test_a_trial_is_a_normal_run_judged_on_validation_images(tiny: Make, tmp_pat
     assert run.recipe.training.lr == entry.trial.point["training.lr"]
     assert entry.result["validation_images"] == 30
     assert not (run.folder / "evaluation").exists()  # the test images were not touched
+
+
+def test_engine_settings_that_a_trial_names_are_its_own(tiny: Make, tmp_path: Path) -> None:
+    named = '[search]\nmethod = "list"\n[[trial]]\nname = "rough"\n[trial.settings]\nengine.precision = "bf16"\nengine.threads = 2'
+    ledger, folder = begin_sweep(tiny(named), sweeps_dir=tmp_path)
+    with ledger.at_work("me"):
+        claim = ledger.claim("me", "here")
+        assert isinstance(claim, Claim)
+        shared = bench(ledger, folder)
+        assert run_trial(claim, replace(shared, engine=shared.engine | {"engine.precision": "float32"}))
+    (run,) = Run.all_in(folder / "runs")
+    engine = run.recipe.engine
+    assert (engine.precision, engine.threads, engine.channels_last, engine.compile) == ("bf16", 2, False, False)
+
+
+def test_a_classifier_that_cannot_be_fitted_is_a_failed_trial(tiny: Make, tmp_path: Path) -> None:
+    listed = '[search]\nmethod = "list"\n[[trial]]\n[trial.baseline]\nname = "k-nearest-neighbours"\nneighbours = 5000'
+    ledger, folder = begin_sweep(tiny(listed), sweeps_dir=tmp_path)
+    with ledger.at_work("me"):
+        claim = ledger.claim("me", "here")
+        assert isinstance(claim, Claim)
+        assert run_trial(claim, bench(ledger, folder)) is Standing.FAILED
+    assert "n_neighbors" in ledger.entries()[0].failure
+
+
+def test_a_baseline_without_the_loss_that_is_asked_for_is_refused(tiny: Make) -> None:
+    listed = '[search]\nmethod = "list"\nobjective = "validation_loss"\n[[trial]]\n[trial.baseline]\nname = "support-vectors"'
+    with pytest.raises(RecipeError, match=r"a baseline has no loss; set search\.objective = 'validation_accuracy'"):
+        tiny(listed)
+
+
+@pytest.mark.parametrize("damage", ["[]", "{}", "3", "{"])
+def test_a_damaged_address_is_one_clear_error(tiny: Make, tmp_path: Path, damage: str) -> None:
+    ledger, folder = begin_sweep(tiny(), sweeps_dir=tmp_path)
+    ledger.close()
+    (folder / "sweep.json").write_text(damage)
+    with pytest.raises(RunError, match=r"cannot read .*sweep\.json"):
+        open_sweep("tiny", tmp_path)
 
 
 def test_a_stopped_trial_goes_on_to_the_same_bits(tiny: Make, tmp_path: Path) -> None:

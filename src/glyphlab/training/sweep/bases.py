@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from glyphlab.training.sweep.ledger import Ledger
 
 _FACT = "bases"
+# What decides, of a recipe's data, which pictures are validation's.
+_SPLIT = ("validation", "split_seed", "folds", "fold")
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def located(recipe: Recipe, sweep_folder: Path) -> Recipe:
     place = Pair.of(recipe).folder(sweep_folder).resolve()
     facts = _facts(place)
     whole = recipe.to_dict()
-    split = {key: value for key, value in whole.get("data", {}).items() if key in ("validation", "folds", "fold")}
+    split = {key: value for key, value in whole.get("data", {}).items() if key in _SPLIT}
     whole["data"] = {"name": str(place / "glyphs")} | split
     whole["network"] = facts["network"]
     # As in every transfer: timing on few pictures would be chance, and threads wait for each other more than they work.

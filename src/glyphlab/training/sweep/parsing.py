@@ -141,6 +141,8 @@ def _own_recipe(listed: ListedTrial, parsed: SweepFile, base: Recipe, folder: Pa
     if listed.baseline is not None:
         if listed.recipe is not None or listed.settings:
             raise RecipeError("baseline stands for itself; take recipe and settings out")
+        if not parsed.search.maximised:
+            raise RecipeError("a baseline has no loss; set search.objective = 'validation_accuracy', or take it out")
         return None
     if listed.recipe is None:
         return _placed(base.with_settings(flat(listed.settings)), parsed)

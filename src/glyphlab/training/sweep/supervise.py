@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from glyphlab.errors import RecipeError, RunError
-from glyphlab.files import make_folder, write_json, writing
+from glyphlab.files import make_folder, read_object, write_json, writing
 from glyphlab.process import stops_go_to
 from glyphlab.training.sweep.definition import SweepDefinition
 from glyphlab.training.sweep.entry import Entry
@@ -146,9 +146,11 @@ def read_address(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_object(path)
     except (OSError, ValueError) as error:
         raise RunError(f"cannot read {path}: {error}") from error
+    if not {"name", "storage"} <= stored.keys():
+        raise RunError(f"cannot read {path}: it says neither the sweep's name nor where its trials are")
     return stored
 
 

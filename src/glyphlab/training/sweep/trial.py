@@ -80,7 +80,11 @@ def run_trial(claim: Claim, bench: Bench) -> Standing:
     trial, ledger = claim.entry.trial, bench.ledger
     if trial.baseline is not None:
         base = bench.composed(ledger.definition.base)
-        result = judge_baseline(trial.baseline, base, bench.images.of(base), bench.threads)
+        try:
+            result = judge_baseline(trial.baseline, base, bench.images.of(base), bench.threads)
+        except ValueError as error:  # scikit-learn's: more neighbours than images, one class alone
+            ledger.end(claim, Standing.FAILED, failure=str(error))
+            return Standing.FAILED
         ledger.end(claim, Standing.FINISHED, result)
         return Standing.FINISHED
     try:
@@ -159,9 +163,7 @@ def _train(claim: Claim, bench: Bench) -> tuple[Run, bool]:
         same, place = bench.composed(claim.entry.trial.recipe), bench.images.data_dir
         return resume(run, recipe=same, data_dir=place, reporter=watcher, stop=stop), watcher.hopeless
     composed = bench.composed(claim.entry.trial.recipe)
-    own = {key for key in claim.entry.trial.point if key.startswith("engine.")}
-    if composed.transfer is not None and composed.engine.threads != "auto":
-        own.add("engine.threads")
+    own = {f"engine.{key}" for key, value in composed.engine if value != "auto"}
     recipe = composed.with_settings({key: value for key, value in bench.engine.items() if key not in own})
     named = recipe.model_copy(update={"name": _run_name(ledger.name, number)})
     glyphs = bench.images.of(named)

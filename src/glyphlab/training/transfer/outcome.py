@@ -8,6 +8,7 @@ runs/greek-photos-transfer-1/
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,7 @@ def _finished(learned: Learned, train: GlyphSet, recipe: Recipe, time_seconds: f
     history = learned.history or [_only_epoch(classifier, train, time_seconds)]
     return TrainingState(
         classifier=classifier,
+        average=None if recipe.training.ema_decay is None else copy.deepcopy(classifier).requires_grad_(False),
         optimizer=build_optimizer(classifier, recipe.training),
         total_steps=history[-1].step,
         step=history[-1].step,
