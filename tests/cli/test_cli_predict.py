@@ -121,8 +121,12 @@ def test_bad_pictures_do_not_stop_the_good_ones(cli: Callable[..., Any], model: 
     assert all(any(f"{name}: " in line for line in lines) for name in bad)
     assert any("cut.png: damaged (" in line and line.endswith("; save or copy the picture again") for line in lines)
     assert any("dot.png: 30000 x 1 pixels; expected at least 8 x 8" in line for line in lines)
-    with_rows = cli("predict", "dot.png", "upright.png", "-m", model, "--csv", "-")
-    assert [row["error"] != "" for row in csv.DictReader(io.StringIO(with_rows.out))] == [True, False]
+    with_rows = cli("predict", "dot.png", "upright.png", "none", "cut.png", "-m", model, "--csv", "-")
+    rows = {row["file"]: row for row in csv.DictReader(io.StringIO(with_rows.out))}
+    assert {name: row["error"] != "" for name, row in rows.items()} == {
+        "dot.png": True, "upright.png": False, "none": True, "cut.png": True,
+    }  # fmt: skip
+    assert rows["cut.png"]["error"].startswith("cut.png: damaged (")
 
 
 def test_names_are_shown_to_people_and_kept_for_programs(cli: Callable[..., Any], model: Path, pictures: Path) -> None:
@@ -156,6 +160,36 @@ def test_how_it_was_prepared_is_drawn(cli: Callable[..., Any], model: Path, pict
     assert [strip.name for strip in strips] == ["ring.png", "upright-2.png", "upright.png"]
     with Image.open(strips[0]) as strip:
         assert strip.width > 3 * strip.height
+
+
+def test_drawings_of_pictures_of_one_name_have_names_of_their_own(
+    cli: Callable[..., Any], model: Path, pictures: Path
+) -> None:
+    places = ["d1/a.png", "d2/a.png", "d3/a-2.png", "d4/A.png", "d5/a.png"]
+    for place in places:
+        (pictures / place).parent.mkdir()
+        (pictures / place).write_bytes((pictures / "upright.png").read_bytes())
+    assert cli("predict", *places, "-m", model, "--explain", "steps").code == 0
+    names = {path.name for path in (pictures / "steps").iterdir()}
+    assert names == {"a.png", "a-2.png", "a-2-2.png", "A-3.png", "a-4.png"}
+
+
+def test_what_is_drawn_is_what_the_network_saw(
+    cli: Callable[..., Any], model: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from glyphlab.imaging import explain
+    from glyphlab.recognition.preparation import preparation_of
+
+    with Image.open("deep/ring.png") as ring:
+        grain = np.random.default_rng(3).normal(0, 20, (1920, 1600))
+        large = np.clip(np.asarray(ring.resize((1600, 1920))) * 0.8 + grain, 0, 255).astype(np.uint8)
+    Image.fromarray(large).save("large.png")
+    drawn: list[list[explain.Step]] = []
+    strip = explain.strip
+    monkeypatch.setattr(explain, "strip", lambda steps: drawn.append(steps) or strip(steps))
+    assert cli("predict", "large.png", "-m", model, "--explain", "steps").code == 0
+    glyph = preparation_of(ModelInfo(CLASSES, (1, 28, 28), "mnist"))("large.png")
+    np.testing.assert_array_equal(drawn[0][-1].image, glyph)
 
 
 @pytest.mark.parametrize(

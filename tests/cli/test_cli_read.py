@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -96,6 +97,38 @@ def test_out_and_overlay_write_files(asked: Asked, folder: Path) -> None:
         with Image.open(path) as picture:
             sizes[path.name] = picture.size
     assert sizes == {"scan.png": (40, 24), "scan-2.png": (50, 24)}
+
+
+def test_overlays_have_names_of_their_own(asked: Asked, folder: Path) -> None:
+    page = (folder / "page20.png").read_bytes()
+    places = ["my#scans/x.png", "d1/a.png", "d2/a.png", "d3/a-2.png"]
+    for place in places:
+        (folder / place).parent.mkdir()
+        (folder / place).write_bytes(page)
+    frames = [Image.fromarray(np.full((24, width), 255, dtype=np.uint8)) for width in (40, 13, 50)]
+    frames[0].save(folder / "scan.tif", save_all=True, append_images=frames[1:])  # whose second page cannot be read
+    done = run(*(folder / place for place in [*places, "scan.tif"]), "--overlay", folder / "seen")
+    assert done.exit_code == 2 and "scan.tif#2: too many marks" in done.stderr
+    names = {path.stem for path in (folder / "seen").iterdir()}
+    assert names == {"x", "a", "a-2", "a-2-2", "scan", "scan-3"}
+
+
+def test_pdf_files_of_a_folder_are_pages_too(asked: Asked, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    (folder / "page1.PDF").write_bytes(b"%PDF-1.4")
+    done = run(folder)
+    assert (done.exit_code, done.stdout) == (2, "20\n\f30\n")
+    assert "page1.PDF: reading PDF files needs pypdfium2" in done.stderr
+    refused = run(folder, "--out", folder / "page1.PDF")
+    assert isinstance(refused.exception, RunError) and "one of the files to be read" in str(refused.exception)
+
+
+def test_a_language_without_context_is_refused(asked: Asked, folder: Path) -> None:
+    refused = run(folder, "--no-context", "--language", "klingon")
+    assert isinstance(refused.exception, GlyphlabError) and asked.options == []
+    assert str(refused.exception) == (
+        "--language klingon lets neighbours count, which --no-context leaves out; choose one"
+    )
 
 
 @pytest.mark.parametrize("options", [("--out", "page20.png"), ("--overlay", "."), ("--overlay", "../scans")])

@@ -185,3 +185,15 @@ def test_an_original_box_never_leaves_the_page() -> None:
     height, width = layout.ink.shape
     box = layout.placement.original(Box(0, 0, width, height))
     assert (box.left, box.top, box.right, box.bottom) == (0, 0, 640, 420)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (2000, 1), (8, 20_000), (60_000, 3)])
+@pytest.mark.parametrize("kind", ["blank", "bars", "grain"])
+def test_thin_pictures_are_pages_with_little_on_them(shape: tuple[int, int], kind: str) -> None:
+    page = np.full(shape, 255, dtype=np.uint8)
+    if kind == "bars":
+        page[:, ::7] = 0
+    elif kind == "grain":
+        page = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    layout = find_lines(page)
+    assert layout.placement.size == shape[::-1] and (kind != "blank" or layout.lines == ())

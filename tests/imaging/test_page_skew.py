@@ -33,6 +33,14 @@ def test_too_little_writing_has_no_angle() -> None:
     assert estimate_skew(ink) == 0
 
 
+@pytest.mark.parametrize("shape", [(1, 2000), (20_000, 8), (3, 60_000)])
+def test_a_thin_strip_has_no_angle(shape: tuple[int, int]) -> None:
+    assert estimate_skew(np.zeros(shape, dtype=np.float32)) == 0
+    ink = np.zeros(shape, dtype=np.float32)
+    ink[:: 7 if shape[0] > 7 else 1, :: 7 if shape[1] > 7 else 1] = 1
+    assert estimate_skew(ink) == 0
+
+
 def test_no_corner_is_lost_and_the_matrix_leads_back() -> None:
     ink = np.zeros((100, 160), dtype=np.float32)
     ink[:6, :6] = ink[-6:, -6:] = 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from glyphlab.errors import ImageError
 from glyphlab.imaging import picture as picture_module
@@ -65,6 +66,49 @@ def test_sixteen_bits_floats_and_truth_values_are_scaled() -> None:
     assert np.array_equal(load_picture(GREY > 127), np.where(GREY > 127, 255, 0))
 
 
+@pytest.mark.parametrize("full", [255, 4095, 65535])
+def test_white_in_sixteen_bits_is_what_the_values_need(full: int) -> None:
+    deep = np.rint(GREY * (full / 255)).astype(np.uint16)
+    assert deep.max() == full
+    for source in (deep, encoded(deep, "png"), encoded(deep, "tiff"), encoded(deep.astype(np.int32), "tiff")):
+        assert np.array_equal(load_picture(source), GREY)
+
+
+def test_a_dark_picture_of_sixteen_bits_stays_dark() -> None:
+    dark = np.array([[0, 1000, 4096, 5000]], dtype=np.uint16)
+    for source in (dark, encoded(dark, "png"), encoded(dark, "tiff")):
+        assert load_picture(source).tolist() == [[0, 4, 16, 19]]
+
+
+def test_every_value_of_sixteen_bits_is_rounded_to_the_nearest() -> None:
+    every = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    assert np.array_equal(load_picture(every), np.rint(every / 257).astype(np.uint8))
+
+
+def test_what_a_tiff_says_of_its_range_counts() -> None:
+    values = np.array([[0, 100, 1000]], dtype=np.uint16)
+    said = TiffImagePlugin.ImageFileDirectory_v2()
+    for largest, expected in ((65535, [0, 0, 4]), (2000, [0, 13, 128]), (500, [0, 6, 62])):  # 500: it is exceeded
+        said.tagtype[341], said[341] = 3, largest
+        assert load_picture(encoded(values, "tiff", tiffinfo=said)).tolist() == [expected]
+    assert load_picture(tiff_of_twelve_bits([0, 100, 1000, 200])).tolist() == [[0, 6, 62, 12]]
+
+
+def tiff_of_twelve_bits(values: list[int]) -> bytes:
+    """A row of an even number of pixels, packed, as Pillow reads but does not write it."""
+    packed = int("".join(f"{value:03x}" for value in values), 16).to_bytes(len(values) * 3 // 2, "big")
+    tags = {256: len(values), 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: len(packed)}
+    entries = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in tags.items())
+    start = struct.pack("<2sHI", b"II", 42, 8 + len(packed))
+    return start + packed + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+@pytest.mark.parametrize(("values", "told"), [([-5, 200], "from -5 to 200"), ([0, 70_000], "from 0 to 70,000")])
+def test_values_beyond_sixteen_bits_are_refused(values: list[int], told: str) -> None:
+    with pytest.raises(ImageError, match=f"grey values {told}; expected 0 to 65,535: save it with 8 or 16 bits"):
+        load_picture(encoded(np.array([values], dtype=np.int32), "tiff"))
+
+
 def test_cmyk_jpeg_and_palette() -> None:
     red = Image.new("RGB", (16, 16), (255, 0, 0))
     assert np.abs(load_picture(encoded(red.convert("CMYK"), "jpeg")).astype(int) - (255, 0, 0)).max() <= 3
@@ -86,6 +130,85 @@ def test_white_strokes_on_a_transparent_canvas_are_laid_on_black() -> None:
     layers[4:8, :, 3] = 255
     loaded = load_picture(encoded(layers, "png"))
     assert (loaded[4:8] == 255).all() and (loaded[8:] == 0).all()
+
+
+def laid_on_paper(picture: Image.Image) -> np.ndarray:
+    """What transparency becomes, worked out on the whole picture at once."""
+    layered = picture.convert("RGBA")
+    pixels = np.asarray(layered)
+    visible = pixels[pixels[..., 3] >= 128]
+    vanishes = 0 < len(visible) < pixels[..., 3].size and visible[:, :3].min() > 240
+    paper = Image.new("RGBA", layered.size, (0, 0, 0, 255) if vanishes else (255, 255, 255, 255))
+    return np.asarray(Image.alpha_composite(paper, layered).convert("RGB"))
+
+
+def with_transparency() -> dict[str, Image.Image]:
+    layers = np.random.default_rng(7).integers(0, 256, (40, 30, 4), dtype=np.uint8)
+    light = layers | np.array([241, 241, 241, 0], dtype=np.uint8)
+    light_and_dark = light.copy()
+    light_and_dark[-1, -1] = (240, 255, 255, 128)
+    solid = light | np.array([0, 0, 0, 128], dtype=np.uint8)
+    pictures = {
+        name: Image.fromarray(pixels)
+        for name, pixels in (("any", layers), ("light", light), ("one dark", light_and_dark), ("solid", solid))
+    }
+    pictures["hidden"] = Image.fromarray(layers & np.array([255, 255, 255, 127], dtype=np.uint8))
+    pictures["LA"] = pictures["any"].convert("LA")
+    pictures["RGBa"] = pictures["any"].convert("RGBa")
+    pictures["P"] = pictures["any"].convert("RGB").quantize(16)
+    pictures["P"].info["transparency"] = 3
+    pictures["PA"] = pictures["P"].convert("PA")
+    pictures["P many"] = pictures["P"].copy()
+    pictures["P many"].info["transparency"] = bytes(range(0, 256, 16))
+    pictures["L"] = pictures["any"].convert("L")
+    pictures["L"].info["transparency"] = 200
+    pictures["RGB"] = pictures["any"].convert("RGB")
+    pictures["RGB"].info["transparency"] = pictures["RGB"].getpixel((5, 5))
+    return pictures
+
+
+@pytest.mark.parametrize("name", with_transparency())
+@pytest.mark.parametrize("strip_pixels", [1, 210, 1 << 21])
+def test_transparency_is_the_same_in_strips(name: str, strip_pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_module, "_STRIP_PIXELS", strip_pixels)
+    picture = with_transparency()[name]
+    assert np.array_equal(load_picture(picture), laid_on_paper(picture))
+    if picture.mode == "RGBA":
+        assert np.array_equal(load_picture(np.asarray(picture)), laid_on_paper(picture))
+
+
+@pytest.mark.parametrize("enough", [None, 8])
+def test_strips_leave_the_pixels_as_they_are(enough: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    deep = np.random.default_rng(9).integers(0, 65536, (41, 33), dtype=np.uint16)
+    sources = [COLOUR, GREY / 255, deep, np.stack([deep] * 3, axis=2)]
+    sources += [encoded(pixels, "png", exif=exif) for pixels in (GREY, COLOUR, deep)]
+    whole = [load_picture(source, enough=enough) for source in sources]
+    monkeypatch.setattr(picture_module, "_STRIP_PIXELS", 100)
+    for source, expected in zip(sources, whole, strict=True):
+        assert np.array_equal(load_picture(source, enough=enough), expected)
+
+
+@pytest.mark.parametrize("kind", ["sixteen bits", "array of sixteen bits", "transparent", "colour"])
+def test_a_large_picture_is_not_held_many_times(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_module, "_STRIP_PIXELS", 1 << 14)
+    deep = np.full((1000, 1000), 65535, dtype=np.uint16)
+    layers = np.full((1000, 1000, 4), 255, dtype=np.uint8)
+    layers[0, 0, 3] = 0
+    source = {
+        "sixteen bits": encoded(deep, "png"),
+        "array of sixteen bits": deep,
+        "transparent": encoded(layers, "png"),
+        "colour": encoded(layers[..., :3], "png"),
+    }[kind]
+    tracemalloc.start()  # of Pillow's own pixels it knows nothing
+    try:
+        loaded = load_picture(source)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert loaded.nbytes <= peak < 3_800_000  # RGB once, or grey twice, and some strips
 
 
 def test_the_first_frame_of_an_animation_counts() -> None:

@@ -8,11 +8,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from glyphlab.errors import ImageError
+from glyphlab.imaging import picture as picture_module
 from glyphlab.imaging.box import Box
-from glyphlab.recognition.documents import pages_of
+from glyphlab.recognition.documents import page_name, pages_of
 from glyphlab.recognition.formats import WRITERS, as_alto, as_hocr, as_json, as_text, as_tsv
 from glyphlab.recognition.reader import Character, Line, Page, Word
 
@@ -109,10 +110,11 @@ def test_alto_is_xml_with_strings_spaces_and_glyphs() -> None:
 
 
 def test_names_of_files_can_be_anything() -> None:
-    strange = [('we"ird\x07\n.png', PAGE)]
-    for form in ("hocr", "alto"):
-        text = WRITERS[form](strange)
-        ElementTree.fromstring(text.split("\n", 2)[2] if form == "hocr" else text.encode())
+    strange = [('we"ird; \x07\n.png', PAGE)]
+    ElementTree.fromstring(as_alto(strange).encode())
+    root = ElementTree.fromstring(as_hocr(strange).split("\n", 2)[2])
+    page = root.find(".//h:div[@class='ocr_page']", HTML)
+    assert page is not None and page.get("title") == 'image "we?ird? ??.png"; bbox 0 0 300 200; ppageno 0'
 
 
 def test_every_writer_takes_no_pages() -> None:
@@ -124,18 +126,53 @@ def test_a_tiff_has_pages_and_a_gif_has_one(tmp_path: Path) -> None:
     frames = [Image.fromarray(np.full((40, 30 + i), 60 * i, dtype=np.uint8)) for i in range(3)]
     frames[0].save(tmp_path / "scan.tif", save_all=True, append_images=frames[1:])
     found = list(pages_of(tmp_path / "scan.tif"))
-    assert [name for name, _ in found] == [str(tmp_path / name) for name in ("scan.tif", "scan.tif#2", "scan.tif#3")]
-    for number, (_, pixels) in enumerate(found):
+    assert [number for number, _ in found] == [1, 2, 3]
+    for number, pixels in found:
         assert isinstance(pixels, np.ndarray)
-        assert pixels.shape == (40, 30 + number) and (pixels == 60 * number).all()
+        assert pixels.shape == (40, 29 + number) and (pixels == 60 * (number - 1)).all()
+    assert [page_name("a/scan.tif", number) for number, _ in found] == ["a/scan.tif", "a/scan.tif#2", "a/scan.tif#3"]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:2])
     assert len(list(pages_of(tmp_path / "moving.gif"))) == 1
 
 
+def test_a_photo_with_a_preview_inside_is_one_page(tmp_path: Path) -> None:
+    photo = Image.fromarray(np.full((60, 90), 200, dtype=np.uint8))
+    photo.save(tmp_path / "photo.jpg", "MPO", save_all=True, append_images=[photo.reduce(3)])
+    with Image.open(tmp_path / "photo.jpg") as opened:
+        assert (opened.format, getattr(opened, "n_frames", 1)) == ("MPO", 2)
+    ((number, pixels),) = pages_of(tmp_path / "photo.jpg")
+    assert number == 1 and isinstance(pixels, np.ndarray) and pixels.shape == (60, 90)
+
+
+def test_pages_keep_their_range_of_values(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.array([[0, top]], dtype=np.uint16)) for top in (4095, 65535)]
+    frames[0].save(tmp_path / "scan.tif", save_all=True, append_images=frames[1:])
+    assert [np.asarray(pixels).tolist() for _, pixels in pages_of(tmp_path / "scan.tif")] == [[[0, 255]]] * 2
+
+
+@pytest.mark.parametrize("limit_of", ["ours", "Pillow's"])
+def test_a_page_of_too_many_pixels_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit_of: str
+) -> None:
+    frames = [Image.new("L", size) for size in ((30, 40), (60, 50), (20, 10))]
+    frames[0].save(tmp_path / "scan.tif", save_all=True, append_images=frames[1:])
+    module, name = (picture_module, "MAX_PIXELS") if limit_of == "ours" else (Image, "MAX_IMAGE_PIXELS")
+    monkeypatch.setattr(module, name, 2000)
+    decoded: list[tuple[int, int]] = []
+    load = TiffImagePlugin.TiffImageFile.load
+    monkeypatch.setattr(
+        TiffImagePlugin.TiffImageFile, "load", lambda picture: decoded.append(picture.size) or load(picture)
+    )
+    (_, first), (_, second), (_, third) = pages_of(tmp_path / "scan.tif")
+    assert np.shape(first) == (40, 30) and np.shape(third) == (10, 20)
+    assert isinstance(second, ImageError) and "scan.tif, page 2 of 3: " in str(second) and "2,000" in str(second)
+    assert (60, 50) not in decoded
+
+
 def test_a_bad_file_is_named_and_not_raised(tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"nothing")
-    ((name, error),) = pages_of(tmp_path / "bad.png")
-    assert name == str(tmp_path / "bad.png") and isinstance(error, ImageError)
+    ((number, error),) = pages_of(tmp_path / "bad.png")
+    assert number == 1 and isinstance(error, ImageError)
     assert "bad.png: not a picture" in str(error)
     ((_, missing),) = pages_of(tmp_path / "none.tif")
     assert isinstance(missing, ImageError) and "none.tif: No such file" in str(missing)

@@ -11,7 +11,7 @@ from glyphlab.data.decode import decode
 from glyphlab.errors import ImageError
 from glyphlab.imaging.glyph import FRAMINGS, prepare
 from glyphlab.recognition.modelfile import ModelInfo
-from glyphlab.recognition.preparation import as_glyph, describe, preparation_of
+from glyphlab.recognition.preparation import as_glyph, describe, preparation_of, to_prepare
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -34,6 +34,17 @@ def test_a_framing_is_applied_at_the_models_size(rng: np.random.Generator) -> No
         expected = prepare(picture, replace(FRAMINGS["emnist"], size=size))
         np.testing.assert_array_equal(preparation_of(info)(picture), expected)
         assert expected.shape == (size, size)
+
+
+def test_what_is_prepared_is_the_picture_reduced(rng: np.random.Generator, tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    picture = rng.integers(200, 256, (1300, 1900), dtype=np.uint8)
+    picture[300:1000, 900:1000] = 10
+    Image.fromarray(picture).save(path)
+    pixels = to_prepare(path)
+    assert pixels.shape == (434, 634)
+    info = ModelInfo(("a", "b"), (1, 28, 28), framing="mnist")
+    np.testing.assert_array_equal(preparation_of(info)(path), prepare(pixels, FRAMINGS["mnist"]))
 
 
 def test_glyphs_are_brought_to_the_models_channels(rng: np.random.Generator) -> None:

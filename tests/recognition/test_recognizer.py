@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from glyphlab.errors import GlyphlabError, ImageError, ModelError
+from glyphlab.recognition import recognizer as recognizer_module
 from glyphlab.recognition.modelfile import METADATA_KEY, ModelInfo
 from glyphlab.recognition.recognizer import Recognizer
 
@@ -108,6 +110,27 @@ def test_a_stream_is_read_a_little_ahead_and_no_more(recognizer: Recognizer, str
     before = threading.active_count()
     answers.close()
     assert threading.active_count() < before  # the preparing threads have ended
+
+
+@pytest.mark.parametrize("most", [0, 5])
+def test_of_large_pictures_few_are_held(
+    recognizer: Recognizer, stroke: Draw, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(recognizer_module, "_MOST_BYTES", most * stroke("upright").nbytes)
+    seen: list[weakref.ref[NDArray[np.uint8]]] = []
+    alive: list[int] = []
+
+    def stream() -> Iterator[NDArray[np.uint8]]:
+        for _ in range(200):
+            picture = stroke("upright").copy()
+            seen.append(weakref.ref(picture))
+            yield picture
+
+    for _, answer in recognizer.predict_many(stream()):
+        assert str(answer) == "1"
+        alive.append(sum(one() is not None for one in seen))
+    # A batch and what is under way, each with the one that was too many; and those that the two loops have in hand.
+    assert len(alive) == 200 and max(alive) <= 2 * max(most + 1, 3) + 4
 
 
 def test_the_order_stays(recognizer: Recognizer, stroke: Draw) -> None:

@@ -29,6 +29,14 @@ def test_folders_are_searched_in_order(folder: Path) -> None:
     assert found("sub", "b.png", "sub") == (["sub/c.tif", "b.png", "sub/c.tif"], [])
 
 
+def test_other_suffixes_may_count(folder: Path) -> None:
+    paths = find_pictures(["sub", "empty"], lambda error: None, {".txt", ".tif"})
+    assert [path.as_posix() for path in paths] == ["sub/c.tif", "sub/notes.txt"]
+    errors: list[ImageError] = []
+    assert list(find_pictures(["empty"], errors.append, {".txt", ".tif"})) == []
+    assert str(errors[0]).endswith("expected files ending in .tif, .txt")
+
+
 def test_files_are_taken_at_their_word_and_patterns_filled_in(folder: Path) -> None:
     assert found("sub/notes.txt", "[1].png") == (["sub/notes.txt", "[1].png"], [])
     assert found("*.png") == (["[1].png", "b.png"], [])

@@ -1,4 +1,7 @@
-"""How answers are printed as they come: a table, CSV or JSON. Nothing is kept but a table's first rows."""
+"""How answers are printed as they come: a table, CSV or JSON; and what pictures that are drawn of them are called.
+
+Nothing is kept but a table's first rows, and the names.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ class AnswerWriter(Protocol):
     def answer(self, file: str, prediction: Prediction) -> None:
         """One picture's answer."""
 
-    def failure(self, message: str) -> None:
-        """A picture that could not be used; the message names it."""
+    def failure(self, file: str, message: str) -> None:
+        """A picture, or a place without one, that could not be used; the message names it."""
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -46,7 +49,7 @@ class TableWriter:
         if self._widths is not None or len(self._waiting) > _FIRST_ROWS:
             self._flush()
 
-    def failure(self, message: str) -> None:
+    def failure(self, file: str, message: str) -> None:
         """A table shows answers only."""
 
     def close(self) -> None:
@@ -75,9 +78,9 @@ class CsvWriter:
         """Write a row."""
         self._writer.writerow(answer_row(file, prediction, self._rule))
 
-    def failure(self, message: str) -> None:
-        """Write a row that holds the error alone."""
-        self._writer.writerow(failure_row("", message, self._rule.alternatives))
+    def failure(self, file: str, message: str) -> None:
+        """Write a row that holds the name and the error alone."""
+        self._writer.writerow(failure_row(file, message, self._rule.alternatives))
 
     def close(self) -> None:
         """Nothing is kept."""
@@ -107,10 +110,29 @@ class JsonWriter:
         self._stream.write(f"{self._separator}\n  {json.dumps(value, ensure_ascii=False)}")
         self._separator = ","
 
-    def failure(self, message: str) -> None:
+    def failure(self, file: str, message: str) -> None:
         """Keep the message for the end."""
         self._errors.append(message)
 
     def close(self) -> None:
         """End the document."""
         self._stream.write(f'\n], "errors": {json.dumps(self._errors, ensure_ascii=False)}}}\n')
+
+
+class DrawnNames:
+    """The names of pictures that are drawn into one folder, each of them another: "a", "a-2", "a-3"."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._last: dict[str, int] = {}
+
+    def take(self, wanted: str) -> str:
+        """`wanted`, or, where a picture has that name, the first free one with a number behind it."""
+        key = wanted.casefold()  # some systems take A.png and a.png for one file
+        number, name = self._last.get(key, 1), wanted
+        while name.casefold() in self._taken:
+            number += 1
+            name = f"{wanted}-{number}"
+        self._last[key] = number
+        self._taken.add(name.casefold())
+        return name

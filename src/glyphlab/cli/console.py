@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import unicodedata
@@ -9,7 +10,7 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
@@ -79,15 +80,18 @@ def _console(*, stderr: bool) -> Console:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    print_document(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    typer.echo(text, file=stdout_for_programs())
 
 
-def print_document(text: str) -> None:
-    """A line or more for programs on standard output: in UTF-8, whatever a terminal's encoding is.
+def stdout_for_programs() -> TextIO:
+    """Standard output for documents, such as JSON: from here on in UTF-8, whatever a terminal's encoding is.
 
     Bytes of file names that are no UTF-8 stand escaped, \\udcff, as in files.
     """
-    typer.echo(text.encode("utf-8", "backslashreplace"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    return sys.stdout
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:

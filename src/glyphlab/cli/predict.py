@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only, complain
+from glyphlab.cli.console import AsJson, Coverage, MinConfidence, Model, Only, complain, stdout_for_programs
 from glyphlab.cli.stopping import stop_leaves
 
 if TYPE_CHECKING:
@@ -85,16 +86,18 @@ def predict(
         _writer(csv_file, as_json, model, rule) as writer,
     ):
 
-        def fail(error: ImageError) -> None:
+        def fail(name: str, error: ImageError) -> None:
             nonlocal failures
             failures += 1
             complain(error)
-            writer.failure(str(error))
+            writer.failure(name, str(error))
 
-        found = _with_progress(find_pictures(pictures, fail), pictures, writing_to_file=csv_file not in (None, "-"))
+        # Place after place, so that a place without a picture can be named.
+        all_found = chain.from_iterable(find_pictures([place], partial(fail, place)) for place in pictures)
+        found = _with_progress(all_found, pictures, writing_to_file=csv_file not in (None, "-"))
         for path, answer in recognizer.predict_many(found, rule, prepared=not prepare):
             if isinstance(answer, ImageError):
-                fail(answer)
+                fail(str(path), answer)
                 continue
             writer.answer(str(path), answer)
             if draw is not None:
@@ -119,10 +122,10 @@ def _writer(csv_file: str | None, as_json: bool, model: str, rule: Rule) -> Iter
     with ExitStack() as stack:
         writer: AnswerWriter
         if csv_file is not None:
-            stream = sys.stdout if csv_file == "-" else stack.enter_context(_new_text_file(Path(csv_file)))
+            stream = stdout_for_programs() if csv_file == "-" else stack.enter_context(_new_text_file(Path(csv_file)))
             writer = CsvWriter(stream, rule)
         elif as_json:
-            writer = JsonWriter(sys.stdout, rule, model=model)
+            writer = JsonWriter(stdout_for_programs(), rule, model=model)
         else:
             writer = TableWriter(sys.stdout, rule)
         yield writer
@@ -145,24 +148,22 @@ def _explainer(recognizer: Recognizer, folder: Path) -> Callable[[Path], None]:
     """A function that draws a picture's preparation into `folder`, under the picture's name."""
     import cv2
 
+    from glyphlab.cli.answers import DrawnNames
     from glyphlab.errors import GlyphlabError
     from glyphlab.files import write_bytes
     from glyphlab.imaging.explain import explain, strip
-    from glyphlab.imaging.picture import load_picture
-    from glyphlab.recognition.preparation import framing_of
+    from glyphlab.recognition.preparation import framing_of, to_prepare
 
     framing = framing_of(recognizer.info)
     if framing is None:
         raise GlyphlabError(
             "this model's pictures are fitted in whole, without preparation; --explain has nothing to show"
         )
-    taken: dict[str, int] = {}
+    names = DrawnNames()
 
     def draw(path: Path) -> None:
-        number = taken[path.stem] = taken.get(path.stem, 0) + 1
-        name = path.stem if number == 1 else f"{path.stem}-{number}"
-        steps = strip(explain(load_picture(path), framing))
-        write_bytes(folder / f"{name}.png", cv2.imencode(".png", steps[..., ::-1])[1].tobytes())
+        steps = strip(explain(to_prepare(path), framing))
+        write_bytes(folder / f"{names.take(path.stem)}.png", cv2.imencode(".png", steps[..., ::-1])[1].tobytes())
 
     return draw
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glyphlab.cli.console import AsJson, Model, Only, complain
+from glyphlab.cli.console import AsJson, Model, Only, complain, stdout_for_programs
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from glyphlab.recognition.formats import Named
-    from glyphlab.recognition.reader import Page
 
 EXAMPLES = """[bold]Examples[/]
 
@@ -39,8 +36,12 @@ def read(
         bool, typer.Option("--context/--no-context", help="Off: each character is read for itself.")
     ] = True,
     language: Annotated[
-        str, typer.Option(help="Whose letter pairs count: en, or none for codes and other languages.")
-    ] = "en",
+        str | None,
+        typer.Option(
+            help="Whose letter pairs count: en, or none for codes and other languages (default: en).",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
     tsv: Annotated[bool, typer.Option("--tsv", help="Print the table that tesseract writes.")] = False,
     hocr: Annotated[bool, typer.Option("--hocr", help="Print hOCR 1.2.")] = False,
@@ -66,11 +67,13 @@ def read(
     A page that cannot be used is named on standard error, the others are
     read, and the exit code is 2.
     """
+    from glyphlab.cli.answers import DrawnNames
     from glyphlab.errors import GlyphlabError, ImageError
     from glyphlab.files import refuse_replacing, refuse_replacing_in, write_text
-    from glyphlab.recognition.documents import pages_of
+    from glyphlab.recognition.documents import PAGE_SUFFIXES, page_name, pages_of
     from glyphlab.recognition.formats import WRITERS
     from glyphlab.recognition.modelfile import find_model
+    from glyphlab.recognition.overlay import save_overlay
     from glyphlab.recognition.reader import read as read_page
     from glyphlab.recognition.recognizer import Recognizer
     from glyphlab.recognition.search import find_pictures
@@ -80,12 +83,15 @@ def read(
     ]
     if len(wanted) > 1:
         raise GlyphlabError(f"{' and '.join('--' + name for name in wanted)} were given; choose one")
+    if not context and language not in (None, "none"):
+        raise GlyphlabError(f"--language {language} lets neighbours count, which --no-context leaves out; choose one")
+    language = "en" if language is None else language
     recognizer = Recognizer.load(model)
     recognizer.rule(only=only)  # a mistake in the alphabet is no page's fault
     if overlay is not None:
-        refuse_replacing_in(overlay, ".png", find_pictures(pages, lambda error: None))
+        refuse_replacing_in(overlay, ".png", find_pictures(pages, lambda error: None, PAGE_SUFFIXES))
     if out is not None:
-        refuse_replacing(out, chain([find_model(model)], find_pictures(pages, lambda error: None)))
+        refuse_replacing(out, chain([find_model(model)], find_pictures(pages, lambda error: None, PAGE_SUFFIXES)))
     failures = 0
 
     def fail(error: ImageError) -> None:
@@ -94,8 +100,10 @@ def read(
         complain(error)
 
     done: list[Named] = []
-    for path in find_pictures(pages, fail):
-        for name, pixels in pages_of(path):
+    drawn = DrawnNames()
+    for path in find_pictures(pages, fail, PAGE_SUFFIXES):
+        for number, pixels in pages_of(path):
+            name = page_name(path, number)
             if isinstance(pixels, ImageError):
                 fail(pixels)
                 continue
@@ -106,20 +114,12 @@ def read(
                 continue
             done.append((name, page))
             if overlay is not None:
-                _draw(pixels, page, overlay, [earlier for earlier, _ in done])
+                wanted_name = path.stem if number == 1 else f"{path.stem}-{number}"
+                save_overlay(pixels, page, overlay / f"{drawn.take(wanted_name)}.png")
     text = WRITERS[wanted[0]](done)
     if out is not None:
         write_text(out, text)
     else:
-        typer.echo(text, nl=False)
+        typer.echo(text, nl=False, file=sys.stdout if wanted == ["text"] else stdout_for_programs())
     if failures:
         raise typer.Exit(2)
-
-
-def _draw(pixels: NDArray[np.uint8], page: Page, folder: Path, names: list[str]) -> None:
-    """Save the overlay of the last of `names` under its file's name; pages of one name are numbered."""
-    from glyphlab.recognition.overlay import save_overlay
-
-    stems = [Path(name.partition("#")[0]).stem for name in names]
-    number = stems.count(stems[-1])
-    save_overlay(pixels, page, folder / (f"{stems[-1]}.png" if number == 1 else f"{stems[-1]}-{number}.png"))

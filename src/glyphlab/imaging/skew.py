@@ -27,7 +27,8 @@ def estimate_skew(ink: NDArray[np.float32]) -> float:
     "Detection of linear oblique structures and skew scan in digitized documents", ICPR 1986.
     """
     scale = min(1.0, _MOST_ROWS / max(ink.shape))
-    small = cv2.resize(ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else ink
+    down, across = (max(scale, 1 / side) for side in ink.shape)  # of a thin strip a row remains
+    small = cv2.resize(ink, None, fx=across, fy=down, interpolation=cv2.INTER_AREA) if scale < 1 else ink
     rows, columns = np.nonzero(small > 0.4)
     if len(rows) < 50:
         return 0.0

@@ -11,29 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.errors import ImageError
-from glyphlab.imaging.picture import MAX_PIXELS, damaged, load_picture, opened
+from glyphlab.imaging.picture import MAX_PIXELS, SUFFIXES, flatten, load_picture, opened, pixels_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-_MANY_FRAMES = frozenset({"TIFF", "MPO"})  # of other formats' frames, animations, the first is meant
+PAGE_SUFFIXES = SUFFIXES | {".pdf"}
+
+# Of other formats' frames the first is meant: of animations, and of photos with smaller copies of themselves (MPO).
+_MANY_FRAMES = frozenset({"TIFF"})
 _PDF_DPI = 200
 
 
-def pages_of(path: str | Path) -> Iterator[tuple[str, NDArray[np.uint8] | ImageError]]:
-    """Each page of a file with its name, one at a time: its pixels, or what is wrong with it.
+def pages_of(path: str | Path) -> Iterator[tuple[int, NDArray[np.uint8] | ImageError]]:
+    """Each page of a file with its number, from 1, one at a time: its pixels, or what is wrong with it.
 
-    The pixels are uint8 [H, W] grey or [H, W, 3] RGB. The name is the path, with "#2" and so on from the second page
-    of a file. PDF files need pypdfium2, which is not installed with Glyphlab, and are drawn at 200 dots per inch.
+    The pixels are uint8 [H, W] grey or [H, W, 3] RGB. PDF files need pypdfium2, which is not installed with Glyphlab,
+    and are drawn at 200 dots per inch.
     """
     path = Path(path)
-    frames = _pdf_pages(path) if path.suffix.lower() == ".pdf" else _frames(path)
-    for number, frame in enumerate(frames, start=1):
-        yield (str(path) if number == 1 else f"{path}#{number}"), frame
+    return enumerate(_pdf_pages(path) if path.suffix.lower() == ".pdf" else _frames(path), start=1)
+
+
+def page_name(path: str | Path, number: int) -> str:
+    """The path, with "#2" and so on from the second page of a file."""
+    return str(path) if number == 1 else f"{path}#{number}"
 
 
 def _frames(path: Path) -> Iterator[NDArray[np.uint8] | ImageError]:
-    """The frames of a picture file; of animations the first."""
+    """The frames of a picture file that has pages; of others the first."""
     try:
         with opened(path) as picture:
             count: int = getattr(picture, "n_frames", 1) if picture.format in _MANY_FRAMES else 1
@@ -50,12 +56,10 @@ def _frames(path: Path) -> Iterator[NDArray[np.uint8] | ImageError]:
 def _frame(picture: Picture, number: int, name: str) -> NDArray[np.uint8] | ImageError:
     """One frame of an open file."""
     try:
-        picture.seek(number)
-        return load_picture(picture.copy())
+        with opened(picture, frame=number) as frame:
+            return pixels_of(flatten(frame))
     except ImageError as error:
         return ImageError(f"{name}: {error}")
-    except Exception as error:  # Pillow's decoders raise anything at all on damaged bytes
-        return ImageError(f"{name}: {damaged(error)}")
 
 
 def _loaded(path: Path) -> NDArray[np.uint8] | ImageError:

@@ -173,7 +173,7 @@ def _corners_text(box: Box) -> str:
 
 
 def _hocr_page(number: int, name: str, page: Page) -> str:
-    title = f'image "{name}"; {_bbox(Box(0, 0, page.width, page.height))}; ppageno {number - 1}'
+    title = f'image "{_quotable(name)}"; {_bbox(Box(0, 0, page.width, page.height))}; ppageno {number - 1}'
     rows = [f'  <div class="ocr_page" id="page_{number}" title={quoteattr(_plain(title))}>']
     if page.lines:
         rows.append(f'   <div class="ocr_carea" id="block_{number}_1" title="{_bbox(page.box)}">')
@@ -200,6 +200,11 @@ def _hocr_word(number: str, word: Word) -> str:
         f'      <span class="ocrx_word" id="word_{number}" title="{_bbox(word.box)}; x_wconf {confidence}">'
         f"{characters}</span>"
     )
+
+
+def _quotable(name: str) -> str:
+    """A name as the value of a property. hOCR has no escapes: what would end the value becomes a question mark."""
+    return name.replace('"', "?").replace(";", "?")
 
 
 def _plain(text: str) -> str:

@@ -42,11 +42,16 @@ def _whole(picture: PictureSource, info: ModelInfo) -> NDArray[np.uint8]:
 
 def _framed(picture: PictureSource, framing: Framing) -> NDArray[np.uint8]:
     """The character in the picture, framed."""
-    pixels = load_picture(picture, enough=_ENOUGH)
+    pixels = to_prepare(picture)
     try:
         return prepare(pixels, framing)
     except ImageError as error:
         raise ImageError(f"{describe(picture)}: {error}") from error
+
+
+def to_prepare(picture: PictureSource) -> NDArray[np.uint8]:
+    """The pixels that `prepare` is given of a picture: uint8 [H, W] grey or [H, W, 3] RGB. Raises `ImageError`."""
+    return load_picture(picture, enough=_ENOUGH)
 
 
 def framing_of(info: ModelInfo) -> Framing | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
     from glyphlab.recognition.preparation import Preparation
     from glyphlab.recognition.reader import Page
 
-_BATCH = 64  # enough for full speed; few enough that a stream of large arrays stays small
+_BATCH = 64  # enough for full speed
+_MOST_BYTES = 32 * 2**20  # of pictures in a batch, and of those under way: beyond that, fewer will have to do
 _MOST_THREADS = 4  # glyphs are small: more threads wait for each other
 
 
@@ -164,9 +164,9 @@ class Recognizer:
     ) -> Iterator[tuple[PictureSource, Prediction | ImageError]]:
         """Each picture with its answer, or with what is wrong with it; in order, as they come.
 
-        Pictures are prepared in threads and judged in batches; no more than some dozens are held at once, so that
-        there may be any number of them. rule: from `rule()`; default: all classes. prepared: the pictures are
-        glyphs of the model's size already, light ink on black.
+        Pictures are prepared in threads and judged in batches; no more than some dozens are held at once, of large
+        arrays and files in memory a few, so that there may be any number of them. rule: from `rule()`; default: all
+        classes. prepared: the pictures are glyphs of the model's size already, light ink on black.
         """
         from glyphlab.recognition.preparation import as_glyph, preparation_of
 
@@ -177,11 +177,35 @@ class Recognizer:
         self, pictures: Iterable[PictureSource], prepare: Preparation, rule: Rule
     ) -> Iterator[tuple[PictureSource, Prediction | ImageError]]:
         glyphs = _map_in_threads(_catching(prepare), pictures, self._threads)
-        while batch := list(islice(glyphs, _BATCH)):
+        while batch := _next_batch(glyphs):
             usable = [glyph for _, glyph in batch if not isinstance(glyph, ImageError)]
             answers = iter(rule.decide(self.predict_glyphs(np.stack(usable))) if usable else ())
-            for picture, glyph in batch:
+            while batch:  # and let go of each: the next batch comes before this name is given to it
+                picture, glyph = batch.popleft()
                 yield picture, glyph if isinstance(glyph, ImageError) else next(answers)
+
+
+def _next_batch(
+    glyphs: Iterator[tuple[PictureSource, NDArray[np.uint8] | ImageError]],
+) -> deque[tuple[PictureSource, NDArray[np.uint8] | ImageError]]:
+    """Some pictures with their glyphs, as many as are worth judging and holding at once."""
+    batch: deque[tuple[PictureSource, NDArray[np.uint8] | ImageError]] = deque()
+    held = 0
+    for picture, glyph in glyphs:
+        batch.append((picture, glyph))
+        held += _bytes_of(picture)
+        if len(batch) == _BATCH or held > _MOST_BYTES:
+            break
+    return batch
+
+
+def _bytes_of(picture: PictureSource) -> int:
+    """What holding a picture takes; next to nothing for a path."""
+    if isinstance(picture, bytes):
+        return len(picture)
+    if isinstance(picture, np.ndarray):
+        return picture.nbytes
+    return 0 if isinstance(picture, str | Path) else 4 * picture.width * picture.height
 
 
 def _available_threads() -> int:
@@ -239,16 +263,22 @@ def _catching(prepare: Preparation) -> Callable[[PictureSource], NDArray[np.uint
 def _map_in_threads(
     function: Callable[[PictureSource], NDArray[np.uint8] | ImageError], pictures: Iterable[PictureSource], threads: int
 ) -> Iterator[tuple[PictureSource, NDArray[np.uint8] | ImageError]]:
-    """`map` in threads, in order, with no more than a batch under way; OpenCV and Pillow let threads run at once."""
+    """`map` in threads, in order; OpenCV and Pillow let threads run at once.
+
+    No more than a batch is under way, and of large pictures no more than keep the threads busy.
+    """
     from concurrent.futures import Future, ThreadPoolExecutor
 
     under_way: deque[tuple[PictureSource, Future[NDArray[np.uint8] | ImageError]]] = deque()
+    held = 0
     with ThreadPoolExecutor(threads) as pool:
         try:
             for picture in pictures:
                 under_way.append((picture, pool.submit(function, picture)))
-                if len(under_way) > _BATCH:
+                held += _bytes_of(picture)
+                while len(under_way) > (_BATCH if held <= _MOST_BYTES else threads):
                     done, future = under_way.popleft()
+                    held -= _bytes_of(done)
                     yield done, future.result()
             while under_way:
                 done, future = under_way.popleft()
