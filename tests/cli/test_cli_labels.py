@@ -17,6 +17,7 @@ from rich.console import Console
 from glyphlab.cli import label_review
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import load_dataset
+from glyphlab.errors import DataError
 from glyphlab.evaluation.labels.corrections import Correction, read_corrections
 from glyphlab.evaluation.labels.search import Suspicion
 
@@ -222,6 +223,15 @@ def test_review_asks_saves_at_once_and_goes_on(glyphs: GlyphSet, tmp_path: Path,
     decided = label_review.ask_one_by_one(glyphs, rows, path)
     assert decided[3:] == [Correction("3", "a", "relabel", "c"), Correction("4", "b", "discard")]
     assert read_corrections(path) == decided
+
+
+def test_review_refuses_images_that_moved(glyphs: GlyphSet, tmp_path: Path, answers: list[str]) -> None:
+    rows = [Suspicion(f"{index}.png", index, "a", "b", 0.1) for index in range(6)]
+    named = replace(glyphs, ids=tuple(f"{index}.png" for index in range(len(glyphs))))
+    answers += ["d"]
+    with pytest.raises(DataError, match=r"have changed since .*; search again with: glyphlab labels find"):
+        label_review.ask_one_by_one(named.subset(range(2, len(named))), rows, tmp_path / "corrections.csv")
+    assert answers and not (tmp_path / "corrections.csv").exists()
 
 
 def test_an_image_is_shown_in_half_blocks(glyphs: GlyphSet) -> None:

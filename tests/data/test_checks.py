@@ -38,6 +38,15 @@ def test_a_test_image_in_the_training_part_is_a_leak() -> None:
     assert finding.message == "2 images of the test part also in the training part (5.00% of it)"
 
 
+def test_every_test_image_that_leaked_counts_and_the_share_is_of_the_test_part() -> None:
+    train, test = make(20), make(1000, split="test", seed=1)
+    test.images[:105] = train.images[np.arange(105) % 6]
+    test.targets[:105] = train.targets[np.arange(105) % 6]
+    finding = only(check_sets([train, test]), "leak")
+    assert finding.count == 105
+    assert finding.message == "105 images of the test part also in the training part (10.50% of it)"
+
+
 def test_a_rare_leak_is_a_warning() -> None:
     train, test = make(), make(400, split="test", seed=1)
     train = replace(train, images=np.concatenate([train.images, make(400, seed=2).images]), targets=np.arange(440) % 2)

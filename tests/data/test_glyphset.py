@@ -32,6 +32,9 @@ def test_shape_counts_and_ids() -> None:
     [
         ({"images": IMAGES.astype(np.float32)}, r"toy: images are float32 \[4, 3, 5\]; expected uint8"),
         ({"images": np.zeros((4, 3, 5, 4), np.uint8)}, r"expected uint8 \[N, H, W\] or \[N, H, W, 3\]"),
+        ({"targets": TARGETS.astype(np.int32)}, r"toy: targets are int32 \[4\]; expected int64 \[N\]"),
+        ({"targets": TARGETS.astype(np.float64)}, r"toy: targets are float64 \[4\]; expected int64"),
+        ({"targets": TARGETS[:, None]}, r"toy: targets are int64 \[4, 1\]; expected int64"),
         ({"images": IMAGES[:3]}, "toy train: 3 images but 4 labels"),
         ({"targets": np.array([0, 1, 2, 0])}, r"label 2 found, but there are 2 classes \(labels 0 to 1\)"),
         ({"targets": np.array([0, -1, 1, 0])}, "label -1 found"),
@@ -79,7 +82,9 @@ def test_loading_something_else_is_a_data_error(tmp_path: Path) -> None:
     cut = tmp_path / "cut.npz"
     cut.write_bytes((tmp_path / "toy.npz").read_bytes()[:200])
     np.savez(tmp_path / "other.npz", weights=IMAGES)
-    for name in ("cut.npz", "other.npz", "missing.npz"):
+    np.save(tmp_path / "array.npy", IMAGES)
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
+    for name in ("cut.npz", "other.npz", "array.npz", "missing.npz"):
         with pytest.raises(DataError, match=f"{name} is not a saved glyph set"):
             GlyphSet.load(tmp_path / name)
 

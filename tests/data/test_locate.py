@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from glyphlab.data.catalogue import SOURCES
-from glyphlab.data.locate import default_data_dir, find_file, presence, source
+from glyphlab.data.locate import default_data_dir, find_file, presence, source, user_path
 from glyphlab.errors import DataError
 
 MNIST = SOURCES["mnist"]
@@ -24,6 +24,15 @@ def test_data_dir_from_the_environment_else_a_cache(monkeypatch: pytest.MonkeyPa
     assert default_data_dir() == Path.home() / "glyphs"
     monkeypatch.delenv("GLYPHLAB_DATA")
     assert default_data_dir().name == "glyphlab"
+    monkeypatch.setenv("GLYPHLAB_DATA", "~nobodyxyz/glyphs")
+    with pytest.raises(DataError, match="no folder or file ~nobodyxyz/glyphs: '~' stands for a home folder"):
+        default_data_dir()
+
+
+def test_a_users_path() -> None:
+    assert user_path("~/photos") == Path.home() / "photos" and user_path("a/~b") == Path("a/~b")
+    with pytest.raises(DataError, match="no folder or file ~nobodyxyz/foo: '~' stands for a home folder"):
+        user_path("~nobodyxyz/foo")
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,15 @@ def test_labels_may_be_words_in_natural_order(tmp_path: Path) -> None:
     assert whole(path)[1] == [word.strip('"') for word in words]
 
 
+def test_long_numbers_are_labels_of_their_own(tmp_path: Path) -> None:
+    numbers = ["9007199254740993", "9007199254740992", "9" * 400, "-7.0"] * 10
+    path = write(tmp_path / "toy.csv", [HEADER, *lines(numbers)])
+    assert set(read_pixel_csv(path, "train").class_names) == {*numbers[:3], "-7"}
+    assert whole(path)[1] == [number.removesuffix(".0") for number in numbers]
+    words = ["1", "word " + "2" * 5_000, "3" * 5_000, "4.0"] * 10
+    assert whole(write(tmp_path / "words.csv", [HEADER, *lines(words)]))[1] == words
+
+
 def test_a_folder_with_train_and_test(tmp_path: Path) -> None:
     write(tmp_path / "mine/train.csv", [HEADER, *lines()])
     write(tmp_path / "mine/test.csv", lines(["3", "1"], PIXELS[:2]))

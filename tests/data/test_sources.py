@@ -150,6 +150,7 @@ def test_skipped_pictures_are_told_or_warned_about(picture_folder: Path) -> None
         ("mnits", "unknown data set 'mnits', and no folder or file of that name; did you mean 'mnist'"),
         ("photos/none", "no folder or file photos/none; expected a folder of pictures, a .csv, or one of: digits"),
         ("none.csv", "no folder or file none.csv"),
+        ("~nobodyxyz/foo", "no folder or file ~nobodyxyz/foo: '~' stands for a home folder"),
         (Path("none"), "no folder or file none"),
         (__file__, "is a file; expected a folder of pictures or a .csv of pixels"),
     ],

@@ -10,7 +10,7 @@ import torch
 from glyphlab.errors import ModelError, RunError
 from glyphlab.evaluation import export
 from glyphlab.evaluation.evaluate import evaluate, temperature_of
-from glyphlab.evaluation.export import Parity, export_run
+from glyphlab.evaluation.export import Parity, conclude, export_run, is_concluded
 from glyphlab.networks.classifier import predict
 from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.images import load_images
@@ -162,6 +162,26 @@ def test_evaluation_uses_the_temperature_of_these_weights_only(run: Run, tmp_pat
         run.weights_path.write_bytes(run.weights_path.read_bytes()[:-1])
     report.path.unlink()
     assert temperature_of(run) is None
+
+
+def test_a_run_is_concluded_while_its_file_and_its_evaluation_are_of_its_weights(
+    picture_folder: Path, tmp_path: Path
+) -> None:
+    run = train(RECIPE.with_settings({"training.epochs": 1}), picture_folder, runs_dir=tmp_path)
+    assert not is_concluded(run)
+    conclude(run)
+    assert is_concluded(run)
+    summary = run.folder / "evaluation" / "summary.json"
+    of_former_weights = json.loads(summary.read_text()) | {"weights_sha256": "0" * 64}
+    for other in (json.dumps(of_former_weights), "{}", "[", None):
+        summary.unlink()
+        if other is not None:
+            summary.write_text(other)
+        assert not is_concluded(run)
+    evaluate(run)
+    assert is_concluded(run)
+    (run.folder / "model.onnx").unlink()
+    assert not is_concluded(run)
 
 
 def test_without_validation_images_nothing_is_calibrated(picture_folder: Path, tmp_path: Path) -> None:

@@ -93,6 +93,12 @@ def test_figures_of_a_folder(folder: Path) -> None:
     )
 
 
+def test_a_capital_with_two_small_letters_is_one_character(folder: Path) -> None:
+    (folder / "two.txt").write_text("GoİN\n", encoding="utf-8")
+    found = evaluate_pages(NoModel(), folder)
+    assert found.known_boxes == Edits(hits=11, substituted=2)
+
+
 def test_lines_of_another_length_have_no_known_boxes(folder: Path) -> None:
     (folder / "two.txt").write_text("going on")
     assert evaluate_pages(NoModel(), folder).known_boxes == Edits(hits=8, substituted=1)

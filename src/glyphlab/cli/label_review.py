@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from glyphlab.cli.console import stdout
 from glyphlab.errors import did_you_mean
 from glyphlab.evaluation.labels.corrections import Correction, read_corrections, write_corrections
+from glyphlab.evaluation.labels.search import require_same_images
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +29,12 @@ def ask_one_by_one(glyphs: GlyphSet, suspicions: Sequence[Suspicion], path: Path
     """Show each image that `path` holds no decision on, and ask; every answer is written at once.
 
     Returns all decisions, former ones included. Ends with the list, at "q", at Ctrl-C or at the end of input. Raises
-    `DataError` for a table that cannot be read.
+    `DataError` for a table that cannot be read, and for images that are no longer those of the suspicions.
     """
     from rich.markup import escape
 
+    # The image is taken by its index and the decision kept by its id: they must mean the same one.
+    require_same_images(suspicions, glyphs)
     console = stdout()
     decided = {row.id: row for row in read_corrections(path)} if path.exists() else {}
     waiting = [row for row in suspicions if row.id not in decided]

@@ -152,7 +152,6 @@ def review(
     every answer is saved at once, and the next call goes on from there.
     """
     from glyphlab.evaluation.labels.corrections import Correction, write_corrections
-    from glyphlab.evaluation.labels.search import read_labels
     from glyphlab.evaluation.labels.target import LabelTarget
 
     part = _split(split)
@@ -160,7 +159,7 @@ def review(
         raise GlyphlabError("--accept-top and --list are two ways of deciding; choose one")
     opened = LabelTarget.open(target, data_dir=data_dir, runs_dir=runs_dir)
     folder = found or opened.folder(part)
-    suspicions = read_labels(folder / "labels.csv")
+    glyphs, suspicions = opened.searched(part, folder)
     path = out or folder / "corrections.csv"
     count = accept_top or for_editing
     if count is None:
@@ -168,7 +167,7 @@ def review(
             raise GlyphlabError("labels review asks questions and needs a terminal; use --accept-top N or --list N")
         from glyphlab.cli.label_review import ask_one_by_one
 
-        decided = ask_one_by_one(opened.glyphs(part), suspicions, path)
+        decided = ask_one_by_one(glyphs, suspicions, path)
     else:
         if path.exists() and not force:
             raise GlyphlabError(f"{path} is there already, with decisions in it; choose another --out, or --force")

@@ -8,6 +8,7 @@ import typer
 
 from glyphlab.cli.console import AsJson, print_json, print_table
 from glyphlab.cli.usage import App
+from glyphlab.errors import RecipeError
 
 app = App(
     help="List the recipes that come with Glyphlab, or show one.",
@@ -20,6 +21,8 @@ app = App(
 def listing(context: typer.Context, as_json: AsJson = False) -> None:
     """List the recipes that come with Glyphlab, or show one."""
     if context.invoked_subcommand is not None:
+        if as_json:
+            raise RecipeError("--json stands before the subcommand; expected behind it: recipes show NAME --json")
         return
     from glyphlab.training.recipe import Recipe, shipped
 

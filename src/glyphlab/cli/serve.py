@@ -74,6 +74,7 @@ def serve(
 
     Ctrl-C stops it when what runs is done.
     """
+    from glyphlab.data.locate import user_path
     from glyphlab.files import require_writable
     from glyphlab.web.access import Keys, is_loopback
     from glyphlab.web.limits import Limits
@@ -86,15 +87,15 @@ def serve(
             f"--host {host} lets other machines ask, which needs a token; "
             'add --token "$(openssl rand -hex 16)", or leave --host out'
         )
-    if runs_dir is not None and not runs_dir.expanduser().is_dir():
+    if runs_dir is not None and not user_path(runs_dir).is_dir():
         raise GlyphlabError(f"--runs-dir is '{runs_dir}'; expected a folder of runs; train one first, or leave it out")
     with bind(host, port) as bound:
         address, limits = _address(host, bound.getsockname()[1]), Limits()
         keys = Keys(secret, lambda link: _say(f"for the next device: {address}{link}")) if secret is not None else None
         app = _app(
             model or [],
-            (home or Path("glyphlab-home")).expanduser(),
-            (runs_dir or Path("runs")).expanduser(),
+            user_path(home or "glyphlab-home"),
+            user_path(runs_dir or "runs"),
             data_dir,
             limits=limits,
             host_names=[host, *([socket.gethostname()] if beyond else []), *(allow_host or [])],
@@ -102,7 +103,7 @@ def serve(
             keys=keys,
         )
         if home is not None:
-            require_writable(home.expanduser())
+            require_writable(user_path(home))
         start = address + (keys.new_link() if keys is not None else "/")
 
         def on_start() -> None:
@@ -142,6 +143,8 @@ def _app(models: list[str], home: Path, runs_dir: Path, data_dir: Path | None, *
 
 def _token(given: str | None, file: Path | None) -> str | None:
     """The token, if there is one. Raises `GlyphlabError`."""
+    from glyphlab.data.locate import user_path
+
     if file is None:
         return given
     if given is not None:
@@ -149,7 +152,7 @@ def _token(given: str | None, file: Path | None) -> str | None:
             f"a token is given by --token, or the variable GLYPHLAB_TOKEN, and by --token-file {file}; leave one out"
         )
     try:
-        return file.expanduser().read_text(encoding="utf-8").strip()
+        return user_path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise GlyphlabError(
             f"cannot read the token from {file}: {error}; expected a file with a line of text"

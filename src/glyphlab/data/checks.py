@@ -16,6 +16,7 @@ from glyphlab.data.catalogue import SOURCES, Split
 from glyphlab.data.decode import SMALLEST_SIZE, Channels, picture_size
 from glyphlab.data.folders import OnProgress, list_folder
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.locate import user_path
 from glyphlab.data.pixel_csv import is_pixel_csv
 from glyphlab.data.saved import is_saved_folder
 from glyphlab.data.sources import load_dataset
@@ -69,7 +70,7 @@ def check(
     In a folder of pictures also: unreadable files (errors; notes with skip_bad) and odd picture sizes. The
     other arguments are those of `load_dataset`. Raises `DataError` for data that cannot be loaded at all.
     """
-    path = Path(data).expanduser()
+    path = user_path(data)
     in_folder = not (isinstance(data, str) and data in SOURCES) and path.is_dir()
     in_folder = in_folder and not is_pixel_csv(path) and not is_saved_folder(path)
     unreadable: list[str] = []
@@ -90,7 +91,7 @@ def check(
     sets = [load("train"), load("test")]
     findings = _unreadable(unreadable, skip_bad)
     if in_folder:
-        findings += _odd_sizes(Path(data).expanduser())
+        findings += _odd_sizes(path)
     return _gravest_first(findings + check_sets(sets))
 
 
@@ -190,7 +191,7 @@ def _equal_images(sets: Sequence[GlyphSet], blank: Sequence[NDArray[np.bool_]]) 
             first = first_of.setdefault(int(which[index]), int(index))
             if first != index:
                 duplicates[which[index]].append(f"{id_of(first)} = {id_of(int(index))}")
-            elif which[index] != which[group[0]]:
+            if which[index] != which[group[0]]:
                 leaks.append(f"{id_of(int(group[0]))} = {id_of(int(index))}")
         _, firsts = np.unique(targets[group], return_index=True)
         if len(firsts) > 1:
@@ -204,7 +205,7 @@ def _report_equal(
 ) -> list[Finding]:
     findings = []
     if leaks:
-        share = len(leaks) / max(1, min(map(len, sets)))
+        share = len(leaks) / sum(map(len, sets[1:]))
         severity: Severity = "error" if share >= LEAK_SHARE else "warning"
         text = f"{_images(len(leaks))} of the test part also in the training part ({share:.2%} of it)"
         findings.append(Finding("leak", severity, text, len(leaks), _some(leaks)))

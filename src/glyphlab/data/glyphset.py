@@ -45,6 +45,10 @@ class GlyphSet:
                 f"{self.name}: images are {self.images.dtype} {list(self.images.shape)}; "
                 "expected uint8 [N, H, W] or [N, H, W, 3]"
             )
+        if self.targets.dtype != np.int64 or self.targets.ndim != 1:
+            raise DataError(
+                f"{self.name}: targets are {self.targets.dtype} {list(self.targets.shape)}; expected int64 [N]"
+            )
         if len(self.images) != len(self.targets):
             raise DataError(
                 f"{self.name} {self.split}: {len(self.images):,} images but {len(self.targets):,} labels; "
@@ -124,7 +128,7 @@ class GlyphSet:
                     split=split,
                     remark=remark,
                 )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{path} is not a saved glyph set: {error}") from error
 
 

@@ -37,11 +37,21 @@ def source(name: str) -> Source:
         raise DataError(f"unknown data set '{name}'; {did_you_mean(name, SOURCES)}") from None
 
 
+def user_path(data: str | Path) -> Path:
+    """The path that a user means, with "~" for a home folder. Raises `DataError` for the home of nobody."""
+    try:
+        return Path(data).expanduser()
+    except RuntimeError as error:
+        raise DataError(
+            f"no folder or file {data}: '~' stands for a home folder, and there is none of that name"
+        ) from error
+
+
 def default_data_dir() -> Path:
     """The folder named by GLYPHLAB_DATA, else a per-user cache."""
     named = os.environ.get(DATA_DIR_VARIABLE)
     if named:
-        return Path(named).expanduser()
+        return user_path(named)
     import pooch
 
     return Path(pooch.os_cache("glyphlab"))

@@ -32,7 +32,8 @@ SUFFIXES = (".csv", ".csv.gz")
 _LABEL_COLUMN = "label"
 _SMALLEST_SIDE = 4
 _CHUNK_ROWS = 512
-_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+(\.0*)?")
+# Of more digits a label is a word: Python makes no number of some thousands.
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,1000}(\.0*)?")
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def _class_names(outline: _Outline) -> tuple[str, ...]:
 
 def _normal(labels: list[str]) -> list[str]:
     if all(_WHOLE_NUMBER.fullmatch(label) for label in set(labels)):
-        return [str(int(float(label))) for label in labels]
+        return [str(int(label.partition(".")[0])) for label in labels]
     return labels
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from glyphlab.data.catalogue import Download
 from glyphlab.data.download import Reporter, fetch_file, hash_problem
+from glyphlab.data.locate import user_path
 from glyphlab.errors import ModelError, did_you_mean
 
 FOLDER = "imagenet"
@@ -55,10 +56,10 @@ def find_weights(network: str, wanted: str | Path | None, data_dir: Path) -> Pat
     """The file of weights that is meant, its hash checked as far as it is known.
 
     network: "resnet50" or "alexnet". wanted: a path; the name of a known file, which lies in the data directory;
-    None: the network's usual ones. A name that ends as torchvision's do, in a dash and eight or more hexadecimal
-    digits, states the start of the SHA-256. Raises `ModelError`: not there (says how to get it), or damaged.
+    None: the network's usual ones. The name of a known file states the start of its SHA-256; in any other name such
+    digits may be a date. Raises `ModelError`: not there (says how to get it), or damaged.
     """
-    path = Path(wanted).expanduser() if wanted is not None else None
+    path = user_path(wanted) if wanted is not None else None
     if path is None or not path.is_file():
         known = known_weights(network, wanted)
         path = data_dir / FOLDER / known.name
@@ -68,7 +69,7 @@ def find_weights(network: str, wanted: str | Path | None, data_dir: Path) -> Pat
                 f"the weights {known.name} are not in {path.parent}; fetch them ({known.size_bytes / 1e6:.0f} MB) "
                 f"with: glyphlab classify --network {network}{option} --fetch, or name a file with --weights"
             )
-    return _intact(path, _stated_hash(path.name))
+    return _intact(path, _known_hash(path.name))
 
 
 def known_weights(network: str, wanted: str | Path | None = None) -> Download:
@@ -128,7 +129,7 @@ def fetch_pretrained(
     labels: off when the user has some. Raises `DataError` when an address does not give the right file.
     """
     downloads = [LABELS] if labels else []
-    if weights is None or not Path(weights).expanduser().is_file():
+    if weights is None or not user_path(weights).is_file():
         downloads.insert(0, known_weights(network, weights))
     paths = [data_dir / FOLDER / download.name for download in downloads]
     for download, path in zip(downloads, paths, strict=True):
@@ -139,10 +140,9 @@ def fetch_pretrained(
     return paths
 
 
-def _stated_hash(name: str) -> str:
-    """The first digits of the SHA-256 that a file's name ends in, as torchvision's do; "" where it does not."""
-    digits = Path(name).stem.rpartition("-")[2].lower()
-    return digits if 8 <= len(digits) <= 64 and set(digits) <= set("0123456789abcdef") else ""
+def _known_hash(name: str) -> str:
+    """The first digits of the SHA-256 of a file of the catalogue; "" for another name."""
+    return next((weights.download.sha256 for weights in WEIGHTS if weights.download.name == name), "")
 
 
 def _intact(path: Path, sha256: str) -> Path:

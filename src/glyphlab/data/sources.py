@@ -21,7 +21,7 @@ from glyphlab.data.emnist import read_mapping, refuse_cut_off_letters, turn_upri
 from glyphlab.data.folders import OnProgress, OnSkip, list_folder, read_folder
 from glyphlab.data.formats import read_cifar, read_idx_pair
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.data.locate import default_data_dir, find_file, source
+from glyphlab.data.locate import default_data_dir, find_file, source, user_path
 from glyphlab.data.pixel_csv import has_test_part, is_pixel_csv, read_pixel_csv
 from glyphlab.data.saved import is_saved_folder, read_saved_folder
 from glyphlab.errors import DataError, GlyphlabWarning, did_you_mean, quoted
@@ -79,7 +79,7 @@ def load_dataset(
     if known is not None:
         _refuse_settings(known.name, settings, skip_bad)
         return read_source(known, split, data_dir or default_data_dir())
-    path = Path(data).expanduser()
+    path = user_path(data)
     _refuse_missing(data, path)
     if is_pixel_csv(path):
         _refuse_settings(str(data), settings, skip_bad)
@@ -97,7 +97,7 @@ def holds_out(data: str | Path) -> bool:
 
     Raises `DataError` for a folder that is no data set.
     """
-    path = Path(data).expanduser()
+    path = user_path(data)
     if data in SOURCES or not path.exists() or is_saved_folder(path):
         return False
     return not has_test_part(path) if is_pixel_csv(path) else list_folder(path).test is None

@@ -12,6 +12,7 @@ import torch
 
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.locate import user_path
 from glyphlab.data.sources import holds_out, load_dataset, names
 from glyphlab.errors import DataError, ModelError
 from glyphlab.evaluation.calibration import calibrated, draw_reliability, reliability
@@ -37,7 +38,7 @@ def evaluate(
     runs_dir: str | Path = "runs",
     write: bool = True,
 ) -> Evaluation:
-    """Judge a run's best weights on the test images of its own data set, or on those of `data`.
+    """Judge a run's best weights on the test images of its own data set, or on those of `data` (which may be its own).
 
         evaluation = glyphlab.evaluate("runs/mnist-fast-1")
         evaluation.accuracy, evaluation.interval, evaluation.confusion
@@ -47,6 +48,7 @@ def evaluate(
     has classes that the network does not know, or images of another size.
     """
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
+    data = other_data(run, data)
     classifier = run.classifier()
     evaluation, glyphs = judge(run, classifier, data, split, data_dir)
     if write:
@@ -67,15 +69,34 @@ def judge(
 
     on_progress: told of (images judged, images in all).
     """
-    folder = run.data_dir(data_dir)
-    if data is None and split == "test" and holds_out(run.recipe.data.name):
-        # Which images are held out follows from all of them: with others added, some of these were learned from.
-        run.require_same_data(load_images(run.recipe, "train", folder))
+    folder, data = run.data_dir(data_dir), other_data(run, data)
+    if data is None and split == "test":
+        require_held_out(run, data_dir)
     glyphs = load_images(run.recipe, split, folder) if data is None else _load_other(run, data, split, folder)
     glyphs = match_classes(glyphs, classifier.spec)
     _place(classifier, run.recipe.engine.device)
     logits = predict(classifier, torch.from_numpy(glyphs.images), on_progress=on_progress).numpy()
     return Evaluation.from_logits(logits, glyphs), glyphs
+
+
+def other_data(run: Run, data: str | Path | None) -> str | Path | None:
+    """The data, unless they are the run's own by another way of naming them; then, and for None, None."""
+    own = run.recipe.data.name
+    if data is None or str(data) == own:
+        return None
+    if str(data) in names() or own in names():
+        return data
+    return None if user_path(data).resolve() == Path(own).resolve() else data
+
+
+def require_held_out(run: Run, data_dir: Path | None = None) -> None:
+    """Refuse, with a `RunError`, a run's own test images where some of them may have been learned from.
+
+    Where its data have no test part, which images are held out follows from all of them: with others added, some of
+    the training images are held out now.
+    """
+    if holds_out(run.recipe.data.name):
+        run.require_same_data(load_images(run.recipe, "train", run.data_dir(data_dir)))
 
 
 def _load_other(run: Run, data: str | Path, split: Split, folder: Path | None) -> GlyphSet:

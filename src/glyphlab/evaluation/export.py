@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -187,7 +188,12 @@ def conclude(run: Run, data_dir: Path | None = None) -> Evaluation:
 
 def is_concluded(run: Run) -> bool:
     """Whether what `conclude` makes is there, and made of the weights that the run has now."""
-    return temperature_of(run) is not None and (evaluation_folder(run) / "summary.json").is_file()
+    try:
+        summary = json.loads((evaluation_folder(run) / "summary.json").read_text(encoding="utf-8"))
+        judged = summary["weights_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):  # none, half of one, or another version's
+        return False
+    return bool(judged == run.weights_sha256()) and temperature_of(run) is not None
 
 
 @dataclass(frozen=True, eq=False)

@@ -219,8 +219,8 @@ def _judge(results: Sequence[PageResult], has_box_files: bool) -> PagesEvaluatio
         exact += compare(page.truth, page.text)
         words += compare(truth.split(), text.split())
         lines += compare(truth.split("\n"), text.split("\n"))
-        pairs = zip(page.known[0].lower(), page.known[1].lower(), strict=True)
-        right = sum(one == other for one, other in pairs)
+        # Paired before they are lowered: a capital may have two small letters, as the Turkish İ has.
+        right = sum(one.lower() == other.lower() for one, other in zip(*page.known, strict=True))
         known += Edits(hits=right, substituted=len(page.known[0]) - right)
     return PagesEvaluation(tuple(results), characters, exact, words, lines, known, has_box_files)
 

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.locate import user_path
 from glyphlab.data.sources import names
 from glyphlab.errors import RecipeError, RunError, quoted
 from glyphlab.networks.classifier import Classifier
@@ -229,7 +230,7 @@ def _changed(
     if epochs is not None:
         changes["training.epochs"] = epochs
     chosen = chosen.with_settings(changes) if changes else chosen
-    path = Path(chosen.data.name).expanduser()
+    path = user_path(chosen.data.name)
     if chosen.data.name not in names() and path.exists() and not path.is_absolute():
         chosen = chosen.with_settings({"data.name": str(path.resolve())})
     return chosen

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,8 +10,9 @@ import torch
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError, GlyphlabError, ModelError, RunError
+from glyphlab.evaluation.inspect import inspection
 from glyphlab.evaluation.inspect.inspection import SUMMARY, WHAT, Wishes, claim, inspect
-from glyphlab.evaluation.inspect.subject import Shown, Subject
+from glyphlab.evaluation.inspect.subject import Sample, Shown, Subject
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
 
 
@@ -55,6 +56,26 @@ def test_everything_is_drawn_and_summed_up(
     assert all(facts["largest_difference_to_layer"] < 1e-5 for facts in summary["responses"].values())
     assert set(summary["excite"]) == set("abc") and told == sorted(told) and told[-1] == 1.0
     assert "responses of conv1 make the layer's output to" in found.describe()
+
+
+def test_the_mistakes_explained_are_the_surest() -> None:
+    """By probability: a large output says little where another is nearly as large."""
+    logits = np.array([[9.0, 8.9, 0], [3, 0, 0], [0, 0, 5], [50, 49.8, 0], [1, 0, 0]], dtype=np.float32)
+    targets = np.array([1, 1, 2, 1, 1])
+    drawn = Sample(np.arange(5), targets, logits, np.zeros((5, 1), dtype=np.float32))
+
+    class Stub:
+        sample = drawn
+
+        def probs(self, image: Any) -> Any:
+            return np.array([0.1, 0.1, 0.8])
+
+        def shown(self, index: int) -> Shown:
+            return Shown(np.zeros((2, 2), dtype=np.uint8), str(index), int(targets[index]))
+
+    first = Shown(np.zeros((2, 2), dtype=np.uint8), "first", 2)
+    chosen = inspection._to_explain(cast(Subject, Stub()), first)
+    assert [shown.name for shown, _ in chosen] == ["first", "1", "1", "4", "4", "3", "3"]
 
 
 def test_a_network_without_convolutions_says_what_is_left_out(tmp_path: Path) -> None:

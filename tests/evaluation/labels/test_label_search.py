@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import RunError
+from glyphlab.errors import DataError, RunError
 from glyphlab.evaluation.labels import confident
 from glyphlab.evaluation.labels.nearest import nearest_others
 from glyphlab.evaluation.labels.pictures import draw_duplicates, draw_outliers, draw_suspicious
-from glyphlab.evaluation.labels.search import LabelSearch, read_labels
+from glyphlab.evaluation.labels.search import LabelSearch, read_labels, require_searched
 
 WRONG = (7, 30, 101)
 
@@ -107,6 +107,23 @@ def test_another_table_is_refused(tmp_path: Path, content: str | None, problem: 
         path.write_text(content)
     with pytest.raises(RunError, match=problem):
         read_labels(path)
+
+
+def test_findings_are_about_the_images_that_were_searched(search: LabelSearch, tmp_path: Path) -> None:
+    search.write(tmp_path)
+    rows = read_labels(tmp_path / "labels.csv")
+    require_searched(tmp_path, rows, search.glyphs, "find")
+    fewer, other = search.glyphs.subset(range(3, 150)), replace(search.glyphs, images=255 - search.glyphs.images)
+    for changed in (fewer, other):
+        with pytest.raises(DataError, match=r"train images of 'noise' have changed .*; search again with: find"):
+            require_searched(tmp_path, rows, changed, "find")
+    (tmp_path / "labels.json").write_text("{}")
+    with pytest.raises(RunError, match=r"labels\.json: 'data_sha256'; search again with: find"):
+        require_searched(tmp_path, rows, search.glyphs, "find")
+    (tmp_path / "labels.json").unlink()
+    require_searched(tmp_path, rows, search.glyphs, "find")
+    with pytest.raises(DataError, match="have changed"):
+        require_searched(tmp_path, rows, fewer, "find")
 
 
 @pytest.mark.parametrize("channels", [1, 3])

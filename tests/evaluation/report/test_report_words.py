@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_advice_names_commands_with_the_run(subject: Subject) -> None:
 
 
 def test_standing_places_this_run_among_the_figures(subject: Subject) -> None:
-    standing = Standing.of(with_data(subject, "emnist-balanced", remark="not the official split"))
+    standing = Standing.of(with_data(subject, "emnist-balanced", remark="not the official split"), "emnist-balanced")
     assert standing is not None and not standing.comparable
     accuracies = [row.accuracy for row in standing.rows]
     places = [row.place for row in standing.rows]
@@ -85,3 +86,6 @@ def test_standing_places_this_run_among_the_figures(subject: Subject) -> None:
 
 def test_nothing_stands_beside_a_folder_of_ones_own(subject: Subject) -> None:
     assert Standing.of(subject) is None
+    named_so = with_data(subject, "mnist")
+    assert Standing.of(named_so) is Standing.of(named_so, Path("photos/mnist")) is None
+    assert Standing.of(named_so, "mnist") is not None

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.errors import DataError
 from glyphlab.evaluation.labels.corrections import read_corrections
 from glyphlab.evaluation.labels.search import LabelSearch
 from glyphlab.evaluation.serving.lines import Refused
@@ -87,11 +88,35 @@ def test_decisions_that_make_no_sense_are_refused(desk: Desk, run: Run) -> None:
     assert not (run.folder / "labels" / "corrections.csv").exists()
 
 
+def test_images_that_were_not_searched_are_neither_shown_nor_decided_on(desk: Desk, run: Run) -> None:
+    """And those of a new search are, though the worker keeps images."""
+    row = desk.labels(run.name, None, 0, 1)["labels"][0]
+    labels, about = run.folder / "labels" / "labels.csv", run.folder / "labels" / "labels.json"
+    table, summary = labels.read_bytes(), about.read_text()
+    labels.write_bytes(table)  # as after a new search, which the images that are kept are older than
+    about.write_text(summary.replace('"data_sha256": "', '"data_sha256": "0'))
+    for refused in (
+        lambda: desk.labels(run.name, None, 0, 1),
+        lambda: desk.decide(run.name, None, row["id"], "keep", None),
+    ):
+        with pytest.raises(DataError, match=r"have changed since .*; search again with: glyphlab labels find"):
+            refused()
+    assert not (run.folder / "labels" / "corrections.csv").exists()
+    about.write_text(summary)
+    assert desk.labels(run.name, None, 0, 1)["labels"][0] == row
+
+
 @pytest.mark.parametrize("name", ["nothing", "..", "../runs", "/etc", ""])
 def test_runs_are_looked_up_and_never_become_paths(desk: Desk, name: str) -> None:
     with pytest.raises(Refused, match="there is no run") as caught:
         desk.report(name)
     assert caught.value.value["status"] == 404
+
+
+def test_a_model_that_was_deleted_meanwhile_is_refused(desk: Desk, tmp_path: Path) -> None:
+    pixels = base64.b64encode(bytes(28 * 28)).decode()
+    with pytest.raises(Refused, match="the model's file is no longer there"):
+        desk.explain(str(tmp_path / "gone.onnx"), "gone", pixels, [28, 28], "saliency")
 
 
 @pytest.mark.parametrize("what", ["maps", "saliency"])

@@ -25,6 +25,7 @@ def test_a_complete_grid_is_divided_exactly_as_by_analysis_of_variance() -> None
     found = importance(points, scores.tolist(), ["a", "b", "c"])
     assert found is not None
     assert found.of("a") == pytest.approx(main_a / total, abs=1e-12)
+    assert found.of("the same in every trial") == 0
     assert dict(found.together)[("a", "b")] == pytest.approx(2 * np.square(inner).sum() / total, abs=1e-12)
     assert found.forest_r2 is None and found.measured == 1
     whole = sum(share for _, share in found.alone) + sum(share for _, share in found.together) + found.rest

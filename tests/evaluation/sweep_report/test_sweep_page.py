@@ -150,6 +150,8 @@ def test_varied_data_are_warned_of() -> None:
     definition = SweepDefinition.from_toml('[space]\n"training.seed" = [1, 2]', "seeds")
     results = SweepResults("seeds", definition, (), "now", None, Path("x"))
     assert "training.seed changes which images are kept for validation" in render(results).decode()
+    divided = SweepDefinition.from_toml('[settings]\n"data.split_seed" = 1\n[space]\n"training.seed" = [1, 2]', "seeds")
+    assert "which images are kept" not in render(replace(results, definition=divided)).decode()
 
 
 def test_a_trial_that_learned_nothing_does_not_flatten_the_charts() -> None:

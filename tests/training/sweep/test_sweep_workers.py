@@ -27,6 +27,7 @@ from glyphlab.training.sweep.trial import Bench, Images, existing_run, run_trial
 
 Make = Callable[..., SweepDefinition]
 FOUR = "[space]\ntraining.lr = [0.001, 0.003]\ntraining.batch_size = [16, 32]"
+LISTED = '[search]\nmethod = "list"\n[[trial]]\n'
 # The news of the first comes when a few of them are over.
 MANY = f"[space]\ntraining.seed = {list(range(20))}"
 
@@ -126,7 +127,7 @@ def test_a_trial_is_a_normal_run_judged_on_validation_images(tiny: Make, tmp_pat
 
 
 def test_engine_settings_that_a_trial_names_are_its_own(tiny: Make, tmp_path: Path) -> None:
-    named = '[search]\nmethod = "list"\n[[trial]]\nname = "rough"\n[trial.settings]\nengine.precision = "bf16"\nengine.threads = 2'
+    named = LISTED + '[trial.settings]\nengine.precision = "bf16"\nengine.threads = 2'
     ledger, folder = begin_sweep(tiny(named), sweeps_dir=tmp_path)
     with ledger.at_work("me"):
         claim = ledger.claim("me", "here")
@@ -139,7 +140,7 @@ def test_engine_settings_that_a_trial_names_are_its_own(tiny: Make, tmp_path: Pa
 
 
 def test_a_classifier_that_cannot_be_fitted_is_a_failed_trial(tiny: Make, tmp_path: Path) -> None:
-    listed = '[search]\nmethod = "list"\n[[trial]]\n[trial.baseline]\nname = "k-nearest-neighbours"\nneighbours = 5000'
+    listed = LISTED + '[trial.baseline]\nname = "k-nearest-neighbours"\nneighbours = 5000'
     ledger, folder = begin_sweep(tiny(listed), sweeps_dir=tmp_path)
     with ledger.at_work("me"):
         claim = ledger.claim("me", "here")
@@ -149,7 +150,8 @@ def test_a_classifier_that_cannot_be_fitted_is_a_failed_trial(tiny: Make, tmp_pa
 
 
 def test_a_baseline_without_the_loss_that_is_asked_for_is_refused(tiny: Make) -> None:
-    listed = '[search]\nmethod = "list"\nobjective = "validation_loss"\n[[trial]]\n[trial.baseline]\nname = "support-vectors"'
+    listed = '[search]\nobjective = "validation_loss"\n' + LISTED.removeprefix("[search]\n")
+    listed += '[trial.baseline]\nname = "support-vectors"'
     with pytest.raises(RecipeError, match=r"a baseline has no loss; set search\.objective = 'validation_accuracy'"):
         tiny(listed)
 

@@ -278,11 +278,10 @@ def _to_explain(subject: Subject, shown: Shown) -> list[tuple[Shown, int]]:
         if len(chosen) < _RIGHT_EXPLAINED and int(drawn.targets[place]) not in seen:
             seen.add(int(drawn.targets[place]))
             chosen.append((subject.shown(int(drawn.indices[place])), int(drawn.predictions[place])))
-    surest = -drawn.logits.max(axis=1) + np.log(
-        np.exp(drawn.logits - drawn.logits.max(axis=1, keepdims=True)).sum(axis=1)
-    )
+    # The loss of an answer, were it right: the smaller, the surer.
+    doubts = np.log(np.exp(drawn.logits - drawn.logits.max(axis=1, keepdims=True)).sum(axis=1))
     wrong = np.flatnonzero(~right)
-    for place in wrong[np.argsort(surest[wrong], kind="stable")][:_WRONG_EXPLAINED].tolist():
+    for place in wrong[np.argsort(doubts[wrong], kind="stable")][:_WRONG_EXPLAINED].tolist():
         one = subject.shown(int(drawn.indices[place]))
         chosen += [(one, int(drawn.predictions[place])), (one, int(drawn.targets[place]))]
     return chosen

@@ -10,6 +10,7 @@ labels.json      how many of each, and what they were found with
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import RunError
+from glyphlab.errors import DataError, RunError
 from glyphlab.evaluation.labels import confident
 from glyphlab.evaluation.labels.duplicates import DuplicatePair, find_duplicates
 from glyphlab.evaluation.labels.nearest import Nearest, outlier_scores
@@ -203,3 +204,37 @@ def read_labels(path: Path) -> list[Suspicion]:
         raise RunError(f"no suspicious labels at {path}; {cure}") from None
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise RunError(f"{path} cannot be read as a table of suspicious labels: {error}; {cure}") from error
+
+
+def require_same_images(suspicions: Sequence[Suspicion], glyphs: GlyphSet, again: str = "glyphlab labels find") -> None:
+    """Refuse, with a `DataError`, images among which a row's index is not that of its id.
+
+    again: the command that searches anew.
+    """
+    if not all(0 <= row.index < len(glyphs) and row.id == glyphs.id_of(row.index) for row in suspicions):
+        raise _changed(glyphs, again)
+
+
+def require_searched(folder: Path, suspicions: Sequence[Suspicion], glyphs: GlyphSet, again: str) -> None:
+    """Refuse, with a `DataError`, images other than those that the findings in `folder` are about.
+
+    glyphs: with the classes numbered as in the search. Where labels.json is missing, as beside a table made by hand,
+    `require_same_images` has to do. Raises `RunError` for a damaged one.
+    """
+    require_same_images(suspicions, glyphs, again)
+    path = folder / "labels.json"
+    if not path.is_file():
+        return
+    try:
+        searched = json.loads(path.read_text(encoding="utf-8"))["data_sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"cannot read {path}: {error}; search again with: {again}") from error
+    if searched != glyphs.digest():
+        raise _changed(glyphs, again)
+
+
+def _changed(glyphs: GlyphSet, again: str) -> DataError:
+    return DataError(
+        f"the {glyphs.split} images of '{glyphs.name}' have changed since their labels were searched, so that a "
+        f"suspicion may be about another image; search again with: {again}"
+    )

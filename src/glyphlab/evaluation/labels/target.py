@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,17 @@ import torch
 
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.locate import user_path
 from glyphlab.data.naming import clean_name
 from glyphlab.data.saved import is_saved_folder, saved_path
 from glyphlab.data.sources import names
-from glyphlab.errors import DataError, did_you_mean
+from glyphlab.errors import DataError, did_you_mean, quoted
 from glyphlab.evaluation import metrics
-from glyphlab.evaluation.evaluate import match_classes
+from glyphlab.evaluation.evaluate import match_classes, require_held_out
 from glyphlab.evaluation.labels.nearest import OnProgress, nearest_others
 from glyphlab.evaluation.labels.outofsample import fold_epochs, fold_runs, last_classifier, out_of_sample
 from glyphlab.evaluation.labels.pictures import draw_duplicates, draw_outliers, draw_suspicious
-from glyphlab.evaluation.labels.search import NEIGHBOURS, LabelSearch
+from glyphlab.evaluation.labels.search import NEIGHBOURS, LabelSearch, Suspicion, read_labels, require_searched
 from glyphlab.files import write_text
 from glyphlab.networks.classifier import Classifier
 from glyphlab.networks.features import predict_with_features
@@ -67,14 +68,13 @@ class LabelTarget:
             if recipe is not None:
                 raise DataError(f"--recipe goes with a data set, but {target} is a run and lends its own recipe")
             return cls(run, run.recipe, run.data_dir(data_dir), run.folder, settings or {})
-        if target not in names() and not Path(target).expanduser().exists():
+        if target not in names() and not user_path(target).exists():
             known = [*names(), *(found.name for found in Run.all_in(runs_dir))]
             raise DataError(f"no data set, run, folder or file '{target}'; {did_you_mean(target, known)}")
-        home = runs_dir / f"labels-{clean_name(Path(target).expanduser().resolve().name)}"
-        former = home / "recipe.toml"
-        if recipe is None and not settings and former.is_file():
-            stored = Recipe.load(former)
-            if stored.data.name == compose(DEFAULT_RECIPE, target).data.name:
+        home = runs_dir / f"labels-{clean_name(user_path(target).resolve().name)}"
+        if recipe is None and not settings:
+            stored = _stored_recipe(home, compose(DEFAULT_RECIPE, target).data.name)
+            if stored is not None:
                 return cls(None, stored, data_dir, home)
         return cls(None, compose(recipe or DEFAULT_RECIPE, target, settings=settings), data_dir, home)
 
@@ -96,6 +96,31 @@ class LabelTarget:
         if is_saved_folder(data) and not saved_path(data, other).is_file():
             return None
         return self.glyphs(other)
+
+    def searched(self, split: Split, folder: Path | None = None) -> tuple[GlyphSet, list[Suspicion]]:
+        """The images of one part, and the suspicions about them in `folder` (default: the target's own).
+
+        Raises `RunError` where nothing was searched, `DataError` where the images are no longer those of the search.
+        """
+        folder = folder or self.folder(split)
+        suspicions = read_labels(folder / "labels.csv")
+        stored = _stored_recipe(folder, self.recipe.data.name) if self.run is None else None
+        glyphs = replace(self, recipe=stored or self.recipe).glyphs(split)
+        judged = glyphs
+        if self.run is not None and split == "test":
+            judged = match_classes(glyphs, self.run.classifier().spec)
+        require_searched(folder, suspicions, judged, self._find_command(split, folder))
+        return glyphs, suspicions
+
+    def _find_command(self, split: Split, folder: Path) -> str:
+        """How the findings in `folder` are made anew."""
+        words = ["glyphlab labels find", quoted(self.run.folder if self.run is not None else self.recipe.data.name)]
+        words.append("--split test" if split == "test" else "--force")
+        if folder != self.folder(split):
+            words.append(f"--out {quoted(folder)}")
+        if self.run is None and self.home.parent != Path("runs"):
+            words.append(f"--runs-dir {quoted(self.home.parent)}")
+        return " ".join(words)
 
     # ---- the search --------------------------------------------------------------------------------------
 
@@ -132,12 +157,16 @@ class LabelTarget:
         return LabelSearch(judged.glyphs, judged.probs, nearest)
 
     def search_test(self, on_progress: OnProgress | None = None) -> LabelSearch:
-        """Judge the test labels by the run's own network, which never saw them. Raises `DataError` without a run."""
+        """Judge the test labels by the run's own network, which never saw them.
+
+        Raises `DataError` without a run, `RunError` where the data have changed so that it may have seen some.
+        """
         if self.run is None:
             raise DataError(
                 f"the test labels of '{self.recipe.data.name}' are judged by a network trained on its training part; "
                 "name such a run instead of the data"
             )
+        require_held_out(self.run, self.data_dir)
         classifier = _placed(self.run.classifier())
         glyphs = match_classes(self.glyphs("test"), classifier.spec)
         logits, features = predict_with_features(classifier, torch.from_numpy(glyphs.images))
@@ -162,9 +191,16 @@ class LabelTarget:
         return pictures
 
 
+def _stored_recipe(folder: Path, data_name: str) -> Recipe | None:
+    """The recipe that a search of these data left in the folder."""
+    path = folder / "recipe.toml"
+    stored = Recipe.load(path) if path.is_file() else None
+    return stored if stored is not None and stored.data.name == data_name else None
+
+
 def _run(target: str, runs_dir: Path) -> Run | None:
     """The run that `target` names; None where it names none."""
-    for folder in (Path(target).expanduser(), runs_dir / target):
+    for folder in (user_path(target), runs_dir / target):
         if (folder / "recipe.toml").is_file() and (folder / "run.json").is_file():
             return Run(folder)
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from glyphlab.evaluation.published import published_on
 from glyphlab.evaluation.report.subject import Subject
@@ -40,11 +41,12 @@ class Standing:
     comparable: bool
 
     @classmethod
-    def of(cls, subject: Subject) -> Standing | None:
-        """None where nothing is published on these images."""
+    def of(cls, subject: Subject, data: str | Path | None = None) -> Standing | None:
+        """None where nothing is published on these images. data: what they were asked for by; None: the run's own."""
         evaluation = subject.evaluation
         entries = published_on(evaluation.data, evaluation.split)
-        if not entries:
+        # A folder of the user's may be named like a public set, but is asked for by its path.
+        if not entries or str(data or subject.run.recipe.data.name) != evaluation.data:
             return None
         ours, ends = 100 * evaluation.accuracy, [100 * end for end in evaluation.interval]
         track = _Track([*(entry.accuracy for entry in entries), ours, *ends])

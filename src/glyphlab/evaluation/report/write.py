@@ -12,7 +12,7 @@ from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError
 from glyphlab.evaluation.calibration import Reliability, calibrated, reliability
-from glyphlab.evaluation.evaluate import evaluation_folder, judge
+from glyphlab.evaluation.evaluate import evaluation_folder, judge, other_data
 from glyphlab.evaluation.mistakes.examination import Examination, Progress, examine
 from glyphlab.evaluation.mistakes.verdicts import KINDS
 from glyphlab.evaluation.report import charts, facts, inside, matrix, words
@@ -54,6 +54,7 @@ def report(
     Raises as `evaluate` and `write_report` do.
     """
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
+    data = other_data(run, data)
     classifier = run.classifier()
     path = path or report_path(run, str(data) if data else None, split)
     refuse_to_lose(path, force)
@@ -68,6 +69,7 @@ def report(
         evaluation,
         glyphs,
         path,
+        data=data,
         classifier=classifier,
         examination=examination,
         projection=projection,
@@ -83,6 +85,7 @@ def write_report(
     glyphs: GlyphSet,
     path: Path | None = None,
     *,
+    data: str | Path | None = None,
     classifier: Classifier | None = None,
     examination: Examination | None = None,
     projection: Projection = "pca",
@@ -92,9 +95,10 @@ def write_report(
 ) -> Path:
     """Write everything that is known of `evaluation` as one HTML file that needs nothing else; returns its path.
 
-    glyphs: the evaluated images, as `judge` returned them. path: default `report_path`. classifier, examination: where
-    they are at hand already. projection: how the feature space is laid out; "tsne" takes longer. force: replace a
-    file that is no report. on_progress: told what is being done, how much of it is done, and how much there is.
+    glyphs: the evaluated images, as `judge` returned them. path: default `report_path`. data: what they were asked for
+    by; None: the run's own. classifier, examination: where they are at hand already. projection: how the feature space
+    is laid out; "tsne" takes longer. force: replace a file that is no report. on_progress: told what is being done,
+    how much of it is done, and how much there is.
 
     Raises `RunError` when the file exists and is no report, or cannot be written, and for a run without weights.
     """
@@ -114,7 +118,8 @@ def write_report(
     on_progress(_WRITING, next(parts), _PARTS)
     training = training_labels(subject, data_dir)
     on_progress(_WRITING, next(parts), _PARTS)
-    content = _content(subject, shown) | {"space": space, "training": training}
+    standing = Standing.of(subject, data)
+    content = _content(subject, shown, standing) | {"space": space, "training": training}
     atlases = [shown.atlas, near.atlas if near else None, training.atlas if training else None]
     css = "\n".join(atlas.css() for atlas in atlases if atlas is not None)
     write_bytes(path, render(content, page_data(subject, shown, near, space), css))
@@ -141,10 +146,10 @@ def refuse_to_lose(path: Path, force: bool) -> None:
             raise RunError(f"{path} exists and is no report of ours; name another --out, or replace it with --force")
 
 
-def _content(subject: Subject, shown: Shown) -> dict[str, Any]:
+def _content(subject: Subject, shown: Shown, standing: Standing | None) -> dict[str, Any]:
     """What the templates show."""
     rows = inside.layers(subject)
-    evaluation, standing = subject.evaluation, Standing.of(subject)
+    evaluation = subject.evaluation
     best = subject.status.get("best")
     return {
         "subject": subject,

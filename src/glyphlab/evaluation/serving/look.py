@@ -93,7 +93,7 @@ class Desk:
     def labels(self, name: str, split: Split | None, offset: int, limit: int) -> Value:
         """Suspicious labels with their images and decisions. split: None: the part that was searched."""
         folder, part, suspicions = self._suspicions(name, split)
-        glyphs = _glyphs(str(folder), part, self._data_dir)
+        glyphs = self._glyphs(folder, part)
         decided = {row.id: row for row in _decisions(folder, part)}
 
         def decision(row: Correction | None) -> Value | None:
@@ -126,9 +126,9 @@ class Desk:
 
         folder, part, suspicions = self._suspicions(name, split)
         row = _row(suspicions, image)
-        wanted = label or row.suggested
+        glyphs, wanted = self._glyphs(folder, part), label or row.suggested
         if action == "relabel":
-            known = [one for one in _glyphs(str(folder), part, self._data_dir).class_names if one != row.given]
+            known = [one for one in glyphs.class_names if one != row.given]
             if wanted not in known:
                 raise Refused(422, "invalid", f"no other class '{wanted}'", did_you_mean(wanted, known))
         actions = {"keep": "keep", "relabel": "relabel", "discard": "discard"}
@@ -165,7 +165,10 @@ class Desk:
         import numpy as np
 
         image = np.frombuffer(base64.b64decode(glyph), dtype=np.uint8).reshape(shape).copy()
-        classifier, recognizer = _network(model, Path(model).stat().st_mtime_ns)
+        try:
+            classifier, recognizer = _network(model, Path(model).stat().st_mtime_ns)
+        except FileNotFoundError:
+            raise Refused(404, "no_model", "the model's file is no longer there", "choose another model") from None
         # The file's own, calibrated: the figures that the answer beside the picture shows.
         probs = recognizer.predict_glyphs(image[None])[0]
         with tempfile.TemporaryDirectory() as folder:
@@ -193,6 +196,10 @@ class Desk:
             cure = f"search them with: glyphlab labels find {quoted(folder)}{option}"
             raise Refused(404, "no_labels", f"the {part} labels of {name} were not searched yet", cure)
         return folder, searched[0], read_labels(_labels_csv(folder, searched[0]))
+
+    def _glyphs(self, folder: Path, split: Split) -> GlyphSet:
+        """The images that a run's suspicions are about. Raises `DataError` where they have changed."""
+        return _searched_glyphs(str(folder), split, self._data_dir, _labels_csv(folder, split).stat().st_mtime_ns)
 
 
 def _plain(method: Callable[..., Value]) -> Callable[[Value, Tell], Value]:
@@ -226,11 +233,11 @@ def _row(suspicions: Sequence[Suspicion], image: str) -> Suspicion:
 
 
 @lru_cache(maxsize=2)
-def _glyphs(folder: str, split: Split, data_dir: Path | None) -> GlyphSet:
-    """The images of a run's data, kept while one reviews them."""
+def _searched_glyphs(folder: str, split: Split, data_dir: Path | None, mtime_ns: int) -> GlyphSet:
+    """The images of a run's data, as labels.csv of that time means them; kept while one reviews them."""
     from glyphlab.evaluation.labels.target import LabelTarget
 
-    return LabelTarget.open(folder, data_dir=data_dir).glyphs(split)
+    return LabelTarget.open(folder, data_dir=data_dir).searched(split)[0]
 
 
 @lru_cache(maxsize=4)

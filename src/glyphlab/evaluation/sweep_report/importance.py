@@ -52,8 +52,8 @@ class Importance:
     forest_r2: float | None
 
     def of(self, key: str) -> float:
-        """A setting's share alone."""
-        return dict(self.alone)[key]
+        """A setting's share alone; 0 for one that did not differ between trials."""
+        return dict(self.alone).get(key, 0.0)
 
 
 def levels_of(points: Sequence[Mapping[str, Any]], keys: Sequence[str], most: int = _MOST_LEVELS) -> list[Levels]:

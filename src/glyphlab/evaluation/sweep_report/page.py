@@ -24,8 +24,6 @@ from glyphlab.training.sweep.results import SweepResults
 
 _HERE = "glyphlab.evaluation.sweep_report"
 GENERATOR = "Glyphlab sweep report"
-# Settings beside which figures of different trials are not of the same images.
-_OTHER_IMAGES = ("data.", "training.seed")
 _MOST_HEAT_MAPS = 6
 
 
@@ -113,7 +111,9 @@ def _interval(best: Entry | None) -> tuple[float, float] | None:
 def _warnings(results: SweepResults) -> list[str]:
     """What a reader must know before believing the figures."""
     warnings = []
-    other = [key for key in results.definition.keys if key.startswith(_OTHER_IMAGES)]
+    # The training's seed divides the images where the recipe has no seed for that alone.
+    seeded = () if results.definition.base.data.split_seed is not None else ("training.seed",)
+    other = [key for key in results.definition.keys if key.startswith("data.") or key in seeded]
     if other:
         warnings.append(
             f"{', '.join(other)} changes which images are kept for validation, so the trials were not judged on the "

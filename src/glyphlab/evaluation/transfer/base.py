@@ -9,7 +9,7 @@ from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import load_dataset, names
 from glyphlab.errors import DataError, ModelError, RunError
-from glyphlab.evaluation.evaluate import match_classes
+from glyphlab.evaluation.evaluate import match_classes, require_held_out
 from glyphlab.evaluation.export import fits_inverted, framing_of_recipe
 from glyphlab.evaluation.transfer.from_onnx import classifier_from_onnx
 from glyphlab.networks import registry
@@ -34,18 +34,40 @@ class Base:
     run: Run | None = None
 
     def data(self, split: Split, data_dir: Path | None) -> GlyphSet | None:
-        """The data that the network learned from, classes numbered as it does; None where they are not at hand."""
+        """The data that the network learned from, classes numbered as it does.
+
+        None where they are not at hand, where test images may be among those that a run learned from, and where a
+        model file's data are not those of the public set of that name.
+        """
         try:
-            if self.run is not None:
-                return match_classes(
-                    load_images(self.run.recipe, split, self.run.data_dir(data_dir)), self.classifier.spec
-                )
-            known = str(self.info.data.get("name", ""))
-            return (
-                match_classes(load_dataset(known, split, data_dir), self.classifier.spec) if known in names() else None
-            )
+            glyphs = self._known(split, data_dir) if self.run is None else self._own(self.run, split, data_dir)
+            return None if glyphs is None else match_classes(glyphs, self.classifier.spec)
         except DataError:
             return None
+
+    @staticmethod
+    def _own(run: Run, split: Split, data_dir: Path | None) -> GlyphSet | None:
+        """One part of a run's data."""
+        if split == "test":
+            try:
+                require_held_out(run, data_dir)
+            except RunError:
+                return None
+        return load_images(run.recipe, split, run.data_dir(data_dir))
+
+    def _known(self, split: Split, data_dir: Path | None) -> GlyphSet | None:
+        """One part of the public set that a model file names, and whose training images it learned from.
+
+        To rehearse, another edition of the set that a shipped model names does as well.
+        """
+        name = str(self.info.data.get("name", ""))
+        if name not in names():
+            return None
+        train = load_dataset(name, "train", data_dir)
+        is_the_same = train.digest() == self.info.data.get("sha256")  # a user's folder may have the name, too
+        if split == "train":
+            return train if is_the_same or self.name in shipped_models() else None
+        return load_dataset(name, split, data_dir) if is_the_same else None
 
 
 def open_base(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from glyphlab.data.locate import user_path
 from glyphlab.errors import DataError
 from glyphlab.evaluation.transfer.base import Base, open_base
 from glyphlab.evaluation.transfer.pictures import OnPicture, prepare_pictures
@@ -36,7 +37,7 @@ def prepare_bases(
 
 
 def _prepared(sweep: str, pair: Pair, base: Base, on_picture: OnPicture | None) -> PreparedBase:
-    folder = Path(pair.data).expanduser()
+    folder = user_path(pair.data)
     if not folder.is_dir():
         raise DataError(
             f"sweep '{sweep}' learns from a folder of pictures a class, and data.name is '{pair.data}', which is no "

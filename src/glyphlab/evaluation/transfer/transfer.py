@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.locate import user_path
 from glyphlab.data.pictures import contact_sheet, save_sheet
 from glyphlab.errors import ModelError, RecipeError, did_you_mean
 from glyphlab.evaluation.calibration import balancing_weights, calibrated
@@ -93,8 +94,8 @@ def transfer(
     opened = open_base(base, runs_dir, data_dir, weights)
     depth = (chosen.transfer or TransferSettings()).freeze or "none"
     frozen_layers(opened.classifier, depth)  # more than it has are refused before any work is done
-    pictures = prepare_pictures(Path(data).expanduser(), opened.info, on_picture)
-    if add:
+    pictures = prepare_pictures(user_path(data), opened.info, on_picture)
+    if chosen.transfer is not None and chosen.transfer.add:
         refuse_clashes(opened.classifier.spec.class_names, pictures.train.class_names)
     sheet = _show(pictures, Path(runs_dir), reporter)
     task = _task(opened, pictures.train, chosen, frozen_recipe, data_dir, reporter)
@@ -137,11 +138,11 @@ def _recipes(
     settings: dict[str, Any],
 ) -> tuple[Recipe, Recipe]:
     """The recipe with the caller's changes, and the one that the way "frozen" follows."""
-    if way not in ("auto", *WAYS):
-        raise RecipeError(f"unknown way '{way}'; {did_you_mean(way, ('auto', *WAYS))}")
     given = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     own = given.transfer or TransferSettings()
-    way = own.way if way == "auto" else way
+    way = str(settings.get("transfer.way", own.way)) if way == "auto" else way
+    if way not in ("auto", *WAYS):
+        raise RecipeError(f"unknown way '{way}'; {did_you_mean(way, ('auto', *WAYS))}")
     if epochs is not None:
         settings["training.epochs"] = epochs
     if way in ("means", "probe") and any(key.startswith("training.") and key != "training.seed" for key in settings):

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from glyphlab.data.locate import user_path
 from glyphlab.data.sources import names
 from glyphlab.errors import GlyphlabError, RecipeError, did_you_mean
 from glyphlab.networks import registry
@@ -96,11 +97,11 @@ def _placed(recipe: Recipe, parsed: SweepFile) -> Recipe:
     changes: dict[str, str] = {}
     if parsed.base and recipe.transfer is not None:
         recipe = recipe.with_settings({"transfer.base": parsed.base})
-    path = Path(recipe.data.name).expanduser()
+    path = user_path(recipe.data.name)
     if recipe.data.name not in names() and path.exists() and not path.is_absolute():
         changes["data.name"] = str(path.resolve())
     if recipe.transfer is not None and recipe.transfer.base:
-        base = Path(recipe.transfer.base).expanduser()
+        base = user_path(recipe.transfer.base)
         if base.exists() and not base.is_absolute():
             changes["transfer.base"] = str(base.resolve())
     return recipe.with_settings(changes) if changes else recipe
