@@ -105,7 +105,8 @@ def train(
                 same = training.compose(
                     recipe or recorded, data or recorded.data.name, settings=changes, runs_dir=runs_dir
                 )
-            unjudged = world.is_alone and evaluate and run.is_done and not is_concluded(run)
+            told = run.is_done and run.status["status"] != "running"  # else resume has its closing entries made
+            unjudged = world.is_alone and evaluate and told and not is_concluded(run)
             if epochs is not None or not unjudged:  # else it was stopped as it was judged, and that alone is missing
                 run = training.resume(run, epochs=epochs, recipe=same, **where)
         else:
