@@ -246,7 +246,9 @@ def test_a_deleted_character_comes_back_to_its_place(client: TestClient) -> None
     assert unknown.json()["error"]["code"] == "no_character"
 
 
-def test_what_is_being_taught_stays_where_it_is(serve: Callable[..., TestClient]) -> None:
+def being_taught(serve: Callable[..., TestClient], alphabet: str) -> tuple[TestClient, str]:
+    """A service that teaches two Greek letters without end, asked for by this name, and its job."""
+
     class Forever:
         async def teach(self, commission: Commission, tell: Tell) -> dict[str, Any]:
             await asyncio.sleep(60)
@@ -255,7 +257,11 @@ def test_what_is_being_taught_stays_where_it_is(serve: Callable[..., TestClient]
     client = serve(teacher=Forever())
     for label in "αβ":
         keep(client, label)
-    job = client.post(f"{API}/teach", json={"alphabet": "Greek"}).json()["job"]
+    return client, client.post(f"{API}/teach", json={"alphabet": alphabet}).json()["job"]
+
+
+def test_what_is_being_taught_stays_where_it_is(serve: Callable[..., TestClient]) -> None:
+    client, job = being_taught(serve, "Greek")
     where = {"alphabet": " Greek "}
     assert client.delete(f"{API}/alphabets", params=where).json()["error"]["code"] == "being_taught"
     assert client.patch(f"{API}/alphabets", params=where, json={"name": "x"}).status_code == 409
@@ -264,15 +270,7 @@ def test_what_is_being_taught_stays_where_it_is(serve: Callable[..., TestClient]
 
 
 def test_an_alphabet_that_is_being_taught_is_known_by_its_cleaned_name(serve: Callable[..., TestClient]) -> None:
-    class Forever:
-        async def teach(self, commission: Commission, tell: Tell) -> dict[str, Any]:
-            await asyncio.sleep(60)
-            raise AssertionError
-
-    client = serve(teacher=Forever())
-    for label in "αβ":
-        keep(client, label)
-    job = client.post(f"{API}/teach", json={"alphabet": " Greek "}).json()["job"]
+    client, job = being_taught(serve, " Greek ")
     assert client.delete(f"{API}/alphabets", params={"alphabet": "Greek"}).json()["error"]["code"] == "being_taught"
     assert client.get(f"{API}/alphabets").json()["alphabets"][0]["job"] == job
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from glyphlab.evaluation.metrics import wilson_interval
 from glyphlab.evaluation.onnx_graph import build_model
 from glyphlab.evaluation.quantize import quantize, set_description, throughput
 from glyphlab.evaluation.result import Evaluation
-from glyphlab.files import whole_file
+from glyphlab.files import read_object, whole_file
 from glyphlab.imaging.glyph import FRAMINGS
 from glyphlab.networks.classifier import Classifier, predict
 from glyphlab.recognition.conformal import ConformalTable, prediction_sets
@@ -189,9 +188,8 @@ def conclude(run: Run, data_dir: Path | None = None) -> Evaluation:
 def is_concluded(run: Run) -> bool:
     """Whether what `conclude` makes is there, and made of the weights that the run has now."""
     try:
-        summary = json.loads((evaluation_folder(run) / "summary.json").read_text(encoding="utf-8"))
-        judged = summary["weights_sha256"]
-    except (OSError, ValueError, KeyError, TypeError):  # none, half of one, or another version's
+        judged = read_object(evaluation_folder(run) / "summary.json")["weights_sha256"]
+    except (OSError, ValueError, KeyError):  # none, half of one, or another version's
         return False
     return bool(judged == run.weights_sha256()) and temperature_of(run) is not None
 

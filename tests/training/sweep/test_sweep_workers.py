@@ -7,7 +7,6 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +71,16 @@ class Interrupts(Nobody):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def bench(ledger: Ledger, folder: Path, stopping: Callable[[], bool] = lambda: False) -> Bench:
-    engine = {"engine.device": "cpu", "engine.threads": 1, "engine.compile": False}
+def bench(ledger: Ledger, folder: Path, stopping: Callable[[], bool] = lambda: False, precision: str = "auto") -> Bench:
+    engine = {"engine.device": "cpu", "engine.precision": precision, "engine.threads": 1, "engine.compile": False}
     return Bench(ledger, folder / "runs", Images(None), engine, 1, stopping, lambda news: None)
+
+
+def run_one(at: Bench, owner: str = "me") -> Standing:
+    with at.ledger.at_work(owner):
+        claim = at.ledger.claim(owner, "here")
+        assert isinstance(claim, Claim)
+        return run_trial(claim, at)
 
 
 @pytest.mark.timeout(600)
@@ -112,10 +118,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_call_goes_on(tiny: Make, tmp_path: Pa
 
 def test_a_trial_is_a_normal_run_judged_on_validation_images(tiny: Make, tmp_path: Path) -> None:
     ledger, folder = begin_sweep(tiny(), sweeps_dir=tmp_path)
-    with ledger.at_work("me"):
-        claim = ledger.claim("me", "here")
-        assert isinstance(claim, Claim)
-        assert run_trial(claim, bench(ledger, folder)) is Standing.FINISHED
+    assert run_one(bench(ledger, folder)) is Standing.FINISHED
     entry = ledger.entries()[0]
     run = Run.open("bars-tiny-001-1", folder / "runs")
     assert entry.result is not None
@@ -129,11 +132,7 @@ def test_a_trial_is_a_normal_run_judged_on_validation_images(tiny: Make, tmp_pat
 def test_engine_settings_that_a_trial_names_are_its_own(tiny: Make, tmp_path: Path) -> None:
     named = LISTED + '[trial.settings]\nengine.precision = "bf16"\nengine.threads = 2'
     ledger, folder = begin_sweep(tiny(named), sweeps_dir=tmp_path)
-    with ledger.at_work("me"):
-        claim = ledger.claim("me", "here")
-        assert isinstance(claim, Claim)
-        shared = bench(ledger, folder)
-        assert run_trial(claim, replace(shared, engine=shared.engine | {"engine.precision": "float32"}))
+    assert run_one(bench(ledger, folder, precision="float32"))
     (run,) = Run.all_in(folder / "runs")
     engine = run.recipe.engine
     assert (engine.precision, engine.threads, engine.channels_last, engine.compile) == ("bf16", 2, False, False)
@@ -142,10 +141,7 @@ def test_engine_settings_that_a_trial_names_are_its_own(tiny: Make, tmp_path: Pa
 def test_a_classifier_that_cannot_be_fitted_is_a_failed_trial(tiny: Make, tmp_path: Path) -> None:
     listed = LISTED + '[trial.baseline]\nname = "k-nearest-neighbours"\nneighbours = 5000'
     ledger, folder = begin_sweep(tiny(listed), sweeps_dir=tmp_path)
-    with ledger.at_work("me"):
-        claim = ledger.claim("me", "here")
-        assert isinstance(claim, Claim)
-        assert run_trial(claim, bench(ledger, folder)) is Standing.FAILED
+    assert run_one(bench(ledger, folder)) is Standing.FAILED
     assert "n_neighbors" in ledger.entries()[0].failure
 
 
@@ -169,10 +165,7 @@ def test_a_stopped_trial_goes_on_to_the_same_bits(tiny: Make, tmp_path: Path) ->
     definition = tiny("[space]\ntraining.lr = [0.003]\ntraining.batch_size = [16]")
     whole, whole_folder = begin_sweep(definition, sweeps_dir=tmp_path / "whole")
     parts, parts_folder = begin_sweep(definition, sweeps_dir=tmp_path / "parts")
-    with whole.at_work("a"):
-        claim = whole.claim("a", "here")
-        assert isinstance(claim, Claim)
-        assert run_trial(claim, bench(whole, whole_folder)) is Standing.FINISHED
+    assert run_one(bench(whole, whole_folder), "a") is Standing.FINISHED
     asked = 0
 
     def after_three_steps() -> bool:
@@ -180,15 +173,9 @@ def test_a_stopped_trial_goes_on_to_the_same_bits(tiny: Make, tmp_path: Path) ->
         asked += 1
         return asked > 4
 
-    with parts.at_work("b"):
-        claim = parts.claim("b", "here")
-        assert isinstance(claim, Claim)
-        assert run_trial(claim, bench(parts, parts_folder, after_three_steps)) is Standing.STOPPED
+    assert run_one(bench(parts, parts_folder, after_three_steps), "b") is Standing.STOPPED
     assert parts.entries()[0].standing is Standing.STOPPED
-    with parts.at_work("c"):
-        claim = parts.claim("c", "here")
-        assert isinstance(claim, Claim)
-        assert run_trial(claim, bench(parts, parts_folder)) is Standing.FINISHED
+    assert run_one(bench(parts, parts_folder), "c") is Standing.FINISHED
     runs = [existing_run(folder / "runs", "tiny", 1) for folder in (whole_folder, parts_folder)]
     one, other = (load_file(run.folder / "weights-last.safetensors") for run in runs if run is not None)
     assert one.keys() == other.keys()
@@ -218,10 +205,7 @@ def test_a_trial_fails_alone_where_its_settings_are_the_cause(tiny: Make, tmp_pa
         '[search]\nmethod = "list"\n[[trial]]\nsettings = { "network.name" = "mnist-net" }\n[[trial]]\nname = "good"\n'
     )
     ledger, folder = begin_sweep(tiny(rest), sweeps_dir=tmp_path)
-    with ledger.at_work("me"):
-        claim = ledger.claim("me", "here")
-        assert isinstance(claim, Claim)
-        assert run_trial(claim, bench(ledger, folder)) is Standing.FAILED
+    assert run_one(bench(ledger, folder)) is Standing.FAILED
     assert "images are 12x12" in ledger.entries()[0].failure
 
 
@@ -253,10 +237,7 @@ def test_pruned_runs_end_early_and_say_so(tiny: Make, tmp_path: Path) -> None:
     rest = '[search]\npruning = "median"\n[space]\ntraining.epochs = [3, 4]'
     ledger, folder = begin_sweep(tiny(rest), sweeps_dir=tmp_path)
     ledger.report = lambda claim, epoch, value: epoch == 2  # type: ignore[method-assign]
-    with ledger.at_work("me"):
-        claim = ledger.claim("me", "here")
-        assert isinstance(claim, Claim)
-        assert run_trial(claim, bench(ledger, folder)) is Standing.PRUNED
+    assert run_one(bench(ledger, folder)) is Standing.PRUNED
     run = existing_run(folder / "runs", "tiny", 1)
     assert run is not None
     assert run.status["epochs"] == 2 and run.status["status"].startswith("pruned")

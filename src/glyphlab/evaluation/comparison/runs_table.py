@@ -6,7 +6,6 @@ that cannot be read becomes a row that says so.
 
 from __future__ import annotations
 
-import json
 import operator
 import re
 import tomllib
@@ -19,6 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from glyphlab.errors import GlyphlabError, RunError, did_you_mean
+from glyphlab.files import read_object
 from glyphlab.weights import weights_sha256
 
 # Any of these makes a folder a run, or what is left of one.
@@ -193,12 +193,9 @@ def _test_accuracy(folder: Path) -> float | None:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_object(path)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{path.name}: holds no object")
-    return value
 
 
 def _typed(values: dict[str, Any], key: str, kind: type) -> Any:

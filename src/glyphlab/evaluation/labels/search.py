@@ -10,7 +10,6 @@ labels.json      how many of each, and what they were found with
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +25,7 @@ from glyphlab.evaluation.labels import confident
 from glyphlab.evaluation.labels.duplicates import DuplicatePair, find_duplicates
 from glyphlab.evaluation.labels.nearest import Nearest, outlier_scores
 from glyphlab.evaluation.tables import write_csv
-from glyphlab.files import write_json
+from glyphlab.files import read_object, write_json
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -226,8 +225,8 @@ def require_searched(folder: Path, suspicions: Sequence[Suspicion], glyphs: Glyp
     if not path.is_file():
         return
     try:
-        searched = json.loads(path.read_text(encoding="utf-8"))["data_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        searched = read_object(path)["data_sha256"]
+    except (OSError, ValueError, KeyError) as error:
         raise RunError(f"cannot read {path}: {error}; search again with: {again}") from error
     if searched != glyphs.digest():
         raise _changed(glyphs, again)

@@ -12,7 +12,6 @@ trained on later does not change the trials to come.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.saved import saved_path
 from glyphlab.errors import RecipeError, RunError
-from glyphlab.files import make_folder, write_json
+from glyphlab.files import make_folder, read_object, write_json
 from glyphlab.networks import registry
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.sweep.definition import SweepDefinition
@@ -180,14 +179,13 @@ def located(recipe: Recipe, sweep_folder: Path) -> Recipe:
 def _facts(place: Path) -> dict[str, Any]:
     path = place / "base.json"
     try:
-        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return read_object(path)
     except FileNotFoundError:
         raise RunError(
             f"{place} is not there: the network that trials begin with is laid out by glyphlab sweep run, with --base"
         ) from None
     except (OSError, ValueError) as error:
         raise RunError(f"cannot read {path}: {error}") from error
-    return facts
 
 
 def _recipes(definition: SweepDefinition) -> list[Recipe]:

@@ -83,21 +83,18 @@ def run_trial(claim: Claim, bench: Bench) -> Standing:
         try:
             result = judge_baseline(trial.baseline, base, bench.images.of(base), bench.threads)
         except ValueError as error:  # scikit-learn's: more neighbours than images, one class alone
-            ledger.end(claim, Standing.FAILED, failure=str(error))
-            return Standing.FAILED
+            return _failed(claim, ledger, error)
         ledger.end(claim, Standing.FINISHED, result)
         return Standing.FINISHED
     try:
         run, hopeless = _train(claim, bench)
     except (RecipeError, ModelError) as error:
-        ledger.end(claim, Standing.FAILED, failure=str(error))
-        return Standing.FAILED
+        return _failed(claim, ledger, error)
     except RunError as error:
         left = existing_run(bench.runs_dir, ledger.name, claim.entry.number)
         if left is None or left.status["status"] != "failed" or isinstance(error.__cause__, OSError):
             raise
-        ledger.end(claim, Standing.FAILED, failure=str(error))
-        return Standing.FAILED
+        return _failed(claim, ledger, error)
     if hopeless:
         write_json(run.folder / "run.json", run.status | {"status": PRUNED})
         ledger.end(claim, Standing.PRUNED, result_of(run))
@@ -107,6 +104,11 @@ def run_trial(claim: Claim, bench: Bench) -> Standing:
         return Standing.STOPPED
     ledger.end(claim, Standing.FINISHED, result_of(run))
     return Standing.FINISHED
+
+
+def _failed(claim: Claim, ledger: Ledger, error: Exception) -> Standing:
+    ledger.end(claim, Standing.FAILED, failure=str(error))
+    return Standing.FAILED
 
 
 def existing_run(runs_dir: Path, sweep: str, number: int) -> Run | None:
