@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +44,18 @@ def test_documents_for_programs_are_utf8_whatever_the_terminal_is() -> None:
     before, *document, after = printed.splitlines(keepends=True)
     assert (before.strip(), after.strip()) == (b"before", b"after")
     assert json.loads(b"".join(document)) == names
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("command", [["recipes"], ["recipes", "--json"], ["--help"]])
+def test_output_that_nobody_takes_ends_the_command_in_one_line_at_most(command: list[str]) -> None:
+    glyphlab = [sys.executable, "-m", "glyphlab", *command]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(glyphlab, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "cannot write to standard output: the disk is full" in done.stderr
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "wb") as closed:
+        done = subprocess.run(glyphlab, stdout=closed, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "")

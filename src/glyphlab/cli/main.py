@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -121,17 +122,32 @@ def _print_whatever_comes() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+def _forget_output() -> None:
+    """Let what standard output still holds go nowhere, lest Python try to write it once more as the process ends."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
 def _run(argv: list[str] | None) -> None:
     """The command; the errors that a user can mend become one line."""
     try:
         with plain_warnings():
-            app(args=argv, prog_name="glyphlab")
+            try:
+                app(args=argv, prog_name="glyphlab")
+            finally:
+                print(end="", flush=True)  # at the process's end it would be too late to say what is wrong
     except GlyphlabError as error:
         fail(str(error))
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        fail(f"'{str(error.filename)[:40]}...' is longer than a file's name can be; expected a path")
+        if error.errno == errno.ENAMETOOLONG:
+            fail(f"'{str(error.filename)[:40]}...' is longer than a file's name can be; expected a path")
+        if error.errno == errno.ENOSPC and error.filename is None:
+            _forget_output()
+            fail("cannot write to standard output: the disk is full; free some space, or send the output elsewhere")
+        if error.errno == errno.EPIPE:  # whoever read the output, such as head, has read enough
+            _forget_output()
+            sys.exit(1)
+        raise
     except ModuleNotFoundError as error:
         extra = _EXTRA_OF.get((error.name or "").split(".")[0])
         if extra is None:
