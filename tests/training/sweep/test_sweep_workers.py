@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from glyphlab.errors import RecipeError, RunError
@@ -244,10 +245,18 @@ def test_pruned_runs_end_early_and_say_so(tiny: Make, tmp_path: Path) -> None:
     assert ledger.entries()[0].standing is Standing.PRUNED
 
 
-def test_errors_of_the_data_stop_the_sweep_and_leave_its_trials_open(tiny: Make, tmp_path: Path) -> None:
-    definition = SweepDefinition.from_toml('recipe = "fast"\n[settings]\ndata.name = "nowhere/"\n' + FOUR, "nodata")
-    ledger, folder = begin_sweep(definition, sweeps_dir=tmp_path)
-    with pytest.raises(RunError, match="no folder or file nowhere/"):
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [("nowhere", "no folder or file .*nowhere"), ("single", "single has one training image a class, .* add images")],
+)
+def test_errors_of_the_data_stop_the_sweep_and_leave_its_trials_open(tmp_path: Path, place: str, message: str) -> None:
+    for grey, part in enumerate(["train/a", "train/b", "test/a", "test/b"]):
+        picture = tmp_path / "single" / part / "1.png"
+        picture.parent.mkdir(parents=True)
+        Image.new("L", (12, 12), grey).save(picture)
+    data = f'recipe = "fast"\n[settings]\ndata.name = "{(tmp_path / place).as_posix()}/"\n'
+    ledger, folder = begin_sweep(SweepDefinition.from_toml(data + FOUR, "nodata"), sweeps_dir=tmp_path)
+    with pytest.raises(RunError, match=message):
         run_workers(ledger, folder, workers=1)
     assert not any(entry.standing.is_over for entry in ledger.entries())
 

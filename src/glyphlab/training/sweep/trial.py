@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import ModelError, RecipeError, RunError
+from glyphlab.errors import DataError, ModelError, RecipeError, RunError
 from glyphlab.files import write_json
 from glyphlab.training.history import EpochMetrics
-from glyphlab.training.images import load_images
+from glyphlab.training.images import Parts, load_images
 from glyphlab.training.loop import Ending
 from glyphlab.training.progress import Plan, Reporter, StepNews
 from glyphlab.training.recipe import Recipe
@@ -37,7 +37,15 @@ class Images:
         self._glyphs: GlyphSet | None = None
 
     def of(self, recipe: Recipe) -> GlyphSet:
-        """The recipe's training images. Raises `DataError`."""
+        """The recipe's training images, of which some are validation's. Raises `DataError`."""
+        glyphs = self._loaded(recipe)
+        if not len(Parts.carve(glyphs, recipe).validation):
+            raise DataError(
+                f"{glyphs.name} has one training image a class, so that none is left to judge trials on; add images"
+            )
+        return glyphs
+
+    def _loaded(self, recipe: Recipe) -> GlyphSet:
         data = recipe.data
         key = (data.name, data.size, data.channels, data.invert, data.skip_bad)
         if self._glyphs is None or key != self._key:
@@ -121,7 +129,7 @@ def result_of(run: Run) -> dict[str, Any]:
     """A run's figures as JSON values: those of the epoch that is kept, and the curve of all."""
     status, facts, history = run.status, run.environment, run.history
     best = status["best"]
-    assert best is not None, "a trial without validation images"
+    assert best is not None, "every trial has validation images"
     rates = sorted(row.images_per_second for row in history)
     return {
         "run": run.name,
