@@ -33,6 +33,8 @@ FULL = (
     ("inference.py", "--rounds", "5"),
     ("throughput.py", "--rounds", "5"),
     ("step.py", "--rounds", "5"),
+    ("robustness.py",),
+    ("two_processes.py",),
     ("growth.py",),
     ("time_to_accuracy.py",),
 )
@@ -68,6 +70,8 @@ def main() -> None:
         key = {"script": script, "told": told}
         if finished is not None and finished.find(key):
             print(f"=== {script} is measured already", file=sys.stderr)
+        elif script == "robustness.py" and chosen.data_dir is None:
+            print(f"=== {script} needs drawn-characters/ in --data-dir", file=sys.stderr)
         elif not run(script, tuple(told), chosen):
             failed.append(script)
         elif finished is not None:

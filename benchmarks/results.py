@@ -29,9 +29,11 @@ TITLES = {
     "throughput": "Training throughput",
     "time_to_accuracy": "Time to the reports' accuracy",
     "step": "What a training step costs",
+    "two_processes": "Two processes against one",
     "growth": "From 10 thousand to 1 million images",
     "inference": "Answers",
     "preparation": "Preparation and augmentation",
+    "robustness": "Drawn characters",
     "pages": "Pages",
     "cold_start": "Cold start",
 }
