@@ -56,6 +56,6 @@ def test_output_that_nobody_takes_ends_the_command_in_one_line_at_most(command: 
     assert "cannot write to standard output: the disk is full" in done.stderr
     read, write = os.pipe()
     os.close(read)
-    with open(write, "wb") as closed:
+    with os.fdopen(write, "wb") as closed:
         done = subprocess.run(glyphlab, stdout=closed, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (1, "")

@@ -1,31 +1,13 @@
-"""Writers of the file formats that the data room reads, independent of its readers."""
+"""Writers of what the data room reads, independent of its readers."""
 
 from __future__ import annotations
 
-import gzip
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-
-IdxWriter = Callable[[Path, np.ndarray], Path]
-
-
-@pytest.fixture
-def write_idx() -> IdxWriter:
-    """Write an array of bytes as an IDX file; gzipped when the name ends so."""
-
-    def write(path: Path, values: np.ndarray) -> Path:
-        content = struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
-        content += values.astype(np.uint8).tobytes()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
-        return path
-
-    return write
 
 
 @pytest.fixture

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from glyphlab.data.catalogue import SOURCES
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.sources import load_dataset
 from glyphlab.errors import RunError
+from glyphlab.evaluation.comparison.compare import compare
 from glyphlab.evaluation.evaluate import evaluate, other_data
 from glyphlab.evaluation.export import export_run
 from glyphlab.evaluation.labels.target import LabelTarget
+from glyphlab.evaluation.report.write import report
 from glyphlab.evaluation.transfer.base import open_base
 from glyphlab.training.run import Run
-from glyphlab.training.train import train
+from glyphlab.training.train import resume, train
 
 SETTINGS: dict[str, Any] = {"network.name": "linear", "training.epochs": 1, "engine.threads": 1, "engine.device": "cpu"}
 SETTINGS |= {"engine.precision": "float32", "engine.channels_last": False, "engine.compile": False}
@@ -62,6 +69,25 @@ def test_a_base_has_no_test_images_where_its_data_changed(run: Run) -> None:
     grow(run)
     assert base.data("test", None) is None
     assert len(base.data("train", None) or ()) == 107
+
+
+def test_folders_may_be_given_as_text(
+    write_idx: Callable[[Path, NDArray[np.uint8]], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    images = np.random.default_rng(3).integers(0, 256, (40, 28, 28), dtype=np.uint8)
+    for split in ("train", "test"):
+        for file, values in zip(SOURCES["mnist"].files(split), (images, np.arange(40) % 10), strict=True):
+            write_idx(tmp_path / "mnist" / file, values)
+    place, runs = "~", str(tmp_path / "runs")
+    run = train("fast", "mnist", settings=SETTINGS, data_dir=place, runs_dir=runs)
+    assert run.data_dir() == tmp_path
+    assert len(load_dataset("mnist", data_dir=place)) == len(evaluate(run, data_dir=place)) == 40
+    assert export_run(run, f"{place}/a.onnx", data_dir=place).path == tmp_path / "a.onnx"
+    assert report(run, path=f"{place}/a.html", data_dir=place) == tmp_path / "a.html"
+    assert resume(run.name, epochs=2, data_dir=place, runs_dir=runs).status["epochs"] == 2
+    other = train("fast", "mnist", settings=SETTINGS, data_dir=place, runs_dir=runs)
+    assert len(compare([run, other], data_dir=place).glyphs) == 40
 
 
 def test_a_folder_named_like_a_public_set_is_not_that_set(picture_folder: Path, tmp_path: Path) -> None:

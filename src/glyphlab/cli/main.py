@@ -9,6 +9,7 @@ import errno
 import io
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -124,7 +125,7 @@ def _print_whatever_comes() -> None:
 
 def _forget_output() -> None:
     """Let what standard output still holds go nowhere, lest Python try to write it once more as the process ends."""
-    with open(os.devnull, "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 

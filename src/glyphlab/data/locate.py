@@ -47,6 +47,11 @@ def user_path(data: str | Path) -> Path:
         ) from error
 
 
+def given_path(path: str | Path | None) -> Path | None:
+    """As `user_path`; None stays None."""
+    return None if path is None else user_path(path)
+
+
 def default_data_dir() -> Path:
     """The folder named by GLYPHLAB_DATA, else a per-user cache."""
     named = os.environ.get(DATA_DIR_VARIABLE)

@@ -21,7 +21,7 @@ from glyphlab.data.emnist import read_mapping, refuse_cut_off_letters, turn_upri
 from glyphlab.data.folders import OnProgress, OnSkip, list_folder, read_folder
 from glyphlab.data.formats import read_cifar, read_idx_pair
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.data.locate import default_data_dir, find_file, source, user_path
+from glyphlab.data.locate import default_data_dir, find_file, given_path, source, user_path
 from glyphlab.data.pixel_csv import has_test_part, is_pixel_csv, read_pixel_csv
 from glyphlab.data.saved import is_saved_folder, read_saved_folder
 from glyphlab.errors import DataError, GlyphlabWarning, did_you_mean, quoted
@@ -48,7 +48,7 @@ def fetch(name: str, data_dir: Path | None = None, reporter: Reporter | None = N
 def load_dataset(
     data: str | Path,
     split: Split = "train",
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     *,
     size: int | None = None,
     channels: Channels = "auto",
@@ -78,7 +78,7 @@ def load_dataset(
     known = SOURCES.get(data) if isinstance(data, str) else None
     if known is not None:
         _refuse_settings(known.name, settings, skip_bad)
-        return read_source(known, split, data_dir or default_data_dir())
+        return read_source(known, split, given_path(data_dir) or default_data_dir())
     path = user_path(data)
     _refuse_missing(data, path)
     if is_pixel_csv(path):

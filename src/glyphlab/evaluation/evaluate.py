@@ -12,7 +12,7 @@ import torch
 
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.data.locate import user_path
+from glyphlab.data.locate import given_path, user_path
 from glyphlab.data.sources import holds_out, load_dataset, names
 from glyphlab.errors import DataError, ModelError
 from glyphlab.evaluation.calibration import calibrated, draw_reliability, reliability
@@ -34,7 +34,7 @@ def evaluate(
     data: str | Path | None = None,
     *,
     split: Split = "test",
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     runs_dir: str | Path = "runs",
     write: bool = True,
 ) -> Evaluation:
@@ -50,7 +50,7 @@ def evaluate(
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
     data = other_data(run, data)
     classifier = run.classifier()
-    evaluation, glyphs = judge(run, classifier, data, split, data_dir)
+    evaluation, glyphs = judge(run, classifier, data, split, given_path(data_dir))
     if write:
         folder = evaluation_folder(run, glyphs.name if data else None, split)
         write_evaluation(evaluation, glyphs, folder, run.weights_sha256(), temperature_of(run))

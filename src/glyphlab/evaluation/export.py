@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from glyphlab import __version__
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.locate import given_path
 from glyphlab.data.sources import names
 from glyphlab.errors import ModelError, did_you_mean
 from glyphlab.evaluation.calibration import Calibration, balancing_weights, calibrated, calibration_error
@@ -135,9 +136,9 @@ class ExportReport:
 
 def export_run(
     run: Run | str | Path,
-    path: Path | None = None,
+    path: str | Path | None = None,
     *,
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     runs_dir: str | Path = "runs",
     framing: str | Literal["auto"] | None = "auto",
     licence: str = "",
@@ -158,6 +159,7 @@ def export_run(
     Raises `RunError`, `DataError` when the run's data are not there or have changed, `ModelError` for another name or
     framing, when the network cannot be exported or the check fails.
     """
+    path = given_path(path)
     if path is not None and path.suffix.lower() != ".onnx":
         raise ModelError(f"the model file is '{path}'; expected a name that ends in .onnx")
     if framing == "none":
@@ -165,7 +167,7 @@ def export_run(
     elif framing is not None and framing not in _FRAMING_CHOICES:
         raise ModelError(f"unknown framing '{framing}'; {did_you_mean(framing, _FRAMING_CHOICES)}")
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
-    answers = _Answers.of(run, data_dir)
+    answers = _Answers.of(run, given_path(data_dir))
     report, answered = _export(answers, path or run.folder / MODEL_NAME, framing, licence)
     if not int8:
         return report

@@ -20,7 +20,7 @@ from glyphlab.recognition.modelfile import ModelInfo
 Preparation: TypeAlias = Callable[[PictureSource], NDArray[np.uint8]]
 
 # The preparation works on about 400 pixels and looks nearer at small characters: this leaves it enough to see.
-_ENOUGH = 600  # on the longer side; with more, no answer changed on drawings of 1200x900
+_ENOUGH = 600  # on the longer side; with all 1200, 13 of 1,674 answers on drawings change, as many for the better
 
 
 def preparation_of(info: ModelInfo) -> Preparation:

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.data.locate import user_path
+from glyphlab.data.locate import given_path, user_path
 from glyphlab.data.sources import names
 from glyphlab.errors import RecipeError, RunError, quoted
 from glyphlab.networks.classifier import Classifier
@@ -39,7 +39,7 @@ def train(
     *,
     epochs: int | None = None,
     settings: Mapping[str, Any] | None = None,
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     runs_dir: str | Path = "runs",
     reporter: Reporter | None = None,
     world: World | None = None,
@@ -57,7 +57,7 @@ def train(
     Teachers that shipped recipes make are trained first where they are not there yet, with the same engine settings;
     stopped at one, its run is returned, and the same call goes on from there. Several processes need them to be there.
     """
-    reporter, world = reporter or Silent(), world or World.alone()
+    reporter, world, data_dir = reporter or Silent(), world or World.alone(), given_path(data_dir)
     chosen = _changed(recipe, data, epochs, settings)
     glyphs = _load(chosen, data_dir, reporter)
     untaught = _untaught(chosen, runs_dir) if world.is_alone else {}
@@ -136,7 +136,7 @@ def resume(
     *,
     epochs: int | None = None,
     recipe: Recipe | None = None,
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     runs_dir: str | Path = "runs",
     reporter: Reporter | None = None,
     stop: Callable[[], bool] | None = None,
@@ -150,7 +150,7 @@ def resume(
     as there are, whatever their number was before. Raises `RunError` when there is nothing left to do, when the recipe
     or the data differ, or when the checkpoint is damaged.
     """
-    reporter, world = reporter or Silent(), world or World.alone()
+    reporter, world, data_dir = reporter or Silent(), world or World.alone(), given_path(data_dir)
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
     recorded = run.recipe
     _require_same_recipe(run, recorded, recipe)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.locate import given_path
 from glyphlab.errors import DataError, RunError
 from glyphlab.evaluation.comparison.answers import Answers, answers_of
 from glyphlab.evaluation.comparison.significance import McNemar, holm, mcnemar
@@ -193,7 +194,7 @@ def compare(
     data: str | Path | None = None,
     *,
     split: Split = "test",
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     runs_dir: str | Path = "runs",
     on_run: Callable[[str], None] | None = None,
 ) -> Comparison:
@@ -214,7 +215,7 @@ def compare(
     for run, name in zip(opened, names, strict=True):
         if on_run is not None:
             on_run(name)
-        answers, glyphs = answers_of(run, data, split, data_dir)
+        answers, glyphs = answers_of(run, data, split, given_path(data_dir))
         first = glyphs if first is None else first
         _require_same_images(first, glyphs, names[0], name)
         class_names += tuple(known for known in glyphs.class_names if known not in class_names)

@@ -10,6 +10,7 @@ from typing import Any
 
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.locate import given_path
 from glyphlab.errors import RunError
 from glyphlab.evaluation.calibration import Reliability, calibrated, reliability
 from glyphlab.evaluation.evaluate import evaluation_folder, judge, other_data
@@ -38,10 +39,10 @@ def report(
     data: str | Path | None = None,
     *,
     split: Split = "test",
-    path: Path | None = None,
+    path: str | Path | None = None,
     others: Sequence[Run] = (),
     projection: Projection = "pca",
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     runs_dir: str | Path = "runs",
     force: bool = False,
     on_progress: Progress = lambda task, done, total: None,
@@ -56,6 +57,7 @@ def report(
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
     data = other_data(run, data)
     classifier = run.classifier()
+    path, data_dir = given_path(path), given_path(data_dir)
     path = path or report_path(run, str(data) if data else None, split)
     refuse_to_lose(path, force)
     on_progress("asking the network", 0, 1)
