@@ -65,7 +65,6 @@ def report(
             raise GlyphlabError(f"{option} is '{value}'; {did_you_mean(value, known)}")
     from rich.markup import escape
 
-    from glyphlab.data.locate import user_path
     from glyphlab.evaluation.report import report as write
     from glyphlab.training.run import Run
 
@@ -75,7 +74,7 @@ def report(
             run,
             data,
             split="train" if split == "train" else "test",
-            path=user_path(out) if out else None,
+            path=out,
             others=asked,
             projection="tsne" if projection == "tsne" else "none" if projection == "none" else "pca",
             data_dir=data_dir,

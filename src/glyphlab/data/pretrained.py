@@ -11,7 +11,7 @@ from pathlib import Path
 
 from glyphlab.data.catalogue import Download
 from glyphlab.data.download import Reporter, fetch_file, hash_problem
-from glyphlab.data.locate import user_path
+from glyphlab.data.locate import given_path, user_path
 from glyphlab.errors import ModelError, did_you_mean
 
 FOLDER = "imagenet"
@@ -59,7 +59,7 @@ def find_weights(network: str, wanted: str | Path | None, data_dir: Path) -> Pat
     None: the network's usual ones. The name of a known file states the start of its SHA-256; in any other name such
     digits may be a date. Raises `ModelError`: not there (says how to get it), or damaged.
     """
-    path = user_path(wanted) if wanted is not None else None
+    path = given_path(wanted)
     if path is None or not path.is_file():
         known = known_weights(network, wanted)
         path = data_dir / FOLDER / known.name

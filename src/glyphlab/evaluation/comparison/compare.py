@@ -208,14 +208,14 @@ def compare(
     runs, the same run twice or one without weights; `DataError` when the runs' images are not the same.
     """
     opened = [run if isinstance(run, Run) else Run.open(run, runs_dir) for run in runs]
-    names = _names_of(opened)
+    names, data_dir = _names_of(opened), given_path(data_dir)
     entries: list[Entry] = []
     first: GlyphSet | None = None
     class_names: tuple[str, ...] = ()
     for run, name in zip(opened, names, strict=True):
         if on_run is not None:
             on_run(name)
-        answers, glyphs = answers_of(run, data, split, given_path(data_dir))
+        answers, glyphs = answers_of(run, data, split, data_dir)
         first = glyphs if first is None else first
         _require_same_images(first, glyphs, names[0], name)
         class_names += tuple(known for known in glyphs.class_names if known not in class_names)
