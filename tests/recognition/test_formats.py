@@ -144,6 +144,18 @@ def test_a_photo_with_a_preview_inside_is_one_page(tmp_path: Path) -> None:
     assert number == 1 and isinstance(pixels, np.ndarray) and pixels.shape == (60, 90)
 
 
+def test_smaller_copies_of_its_pages_in_a_tiff_are_not_pages(tmp_path: Path) -> None:
+    pages = [Image.fromarray(np.full((60, 90), grey, dtype=np.uint8)) for grey in (100, 200)]
+    copies = [page.reduce(3) for page in pages]
+    for copy in copies:
+        copy.encoderinfo = {"tiffinfo": {254: 1}}  # NewSubfileType: a reduced-resolution version of another image
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=[copies[0], pages[1], copies[1]])
+    found = [np.asarray(pixels) for _, pixels in pages_of(tmp_path / "scan.tif")]
+    assert [(pixels.shape, int(pixels[0, 0])) for pixels in found] == [((60, 90), 100), ((60, 90), 200)]
+    copies[0].save(tmp_path / "odd.tif", tiffinfo={254: 1}, save_all=True, append_images=copies[1:])
+    assert [np.shape(pixels) for _, pixels in pages_of(tmp_path / "odd.tif")] == [(20, 30)]
+
+
 def test_pages_keep_their_range_of_values(tmp_path: Path) -> None:
     frames = [Image.fromarray(np.array([[0, top]], dtype=np.uint16)) for top in (4095, 65535)]
     frames[0].save(tmp_path / "scan.tif", save_all=True, append_images=frames[1:])

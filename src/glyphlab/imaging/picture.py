@@ -36,7 +36,8 @@ GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;
 _SIXTEEN_BIT_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 # What counts as white in 16 bits: programs keep 8 bits there, cameras and microscopes 12, see `load_picture`.
 _FULL_VALUES = (255, 4095, 65535)
-_BITS_PER_SAMPLE, _LARGEST_SAMPLE = 258, 341  # TIFF 6.0, sections 8 and 20 (SMaxSampleValue)
+# TIFF 6.0, section 8 (NewSubfileType, BitsPerSample) and section 20 (SMaxSampleValue).
+_KIND_OF_FRAME, _BITS_PER_SAMPLE, _LARGEST_SAMPLE = 254, 258, 341
 # Pixels that are converted at once: the copies that arithmetic needs stay small however large the picture is.
 _STRIP_PIXELS = 1 << 21
 
@@ -137,6 +138,11 @@ def _at_frame(picture: Image.Image, frame: int | None) -> Image.Image:
             picture.seek(frame)
     _refuse_size(picture.width, picture.height)
     return picture
+
+
+def is_reduced_copy(frame: Image.Image) -> bool:
+    """Whether a frame of a TIFF file is, as it says, another one made smaller."""
+    return bool(_tiff_number(frame, _KIND_OF_FRAME) & 1)
 
 
 def damaged(error: Exception) -> ImageError:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.errors import ImageError
-from glyphlab.imaging.picture import MAX_PIXELS, SUFFIXES, flatten, load_picture, opened, pixels_of
+from glyphlab.imaging.picture import MAX_PIXELS, SUFFIXES, flatten, is_reduced_copy, load_picture, opened, pixels_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -39,18 +39,28 @@ def page_name(path: str | Path, number: int) -> str:
 
 
 def _frames(path: Path) -> Iterator[NDArray[np.uint8] | ImageError]:
-    """The frames of a picture file that has pages; of others the first."""
+    """The frames of a picture file that has pages, without smaller copies of them; of others the first."""
     try:
         with opened(path) as picture:
             count: int = getattr(picture, "n_frames", 1) if picture.format in _MANY_FRAMES else 1
             if count > 1:
-                for number in range(count):
-                    yield _frame(picture, number, f"{path}, page {number + 1} of {count}")
+                pages = [number for number in range(count) if not _is_copy(picture, number)] or [0]
+                for page, number in enumerate(pages, start=1):
+                    yield _frame(picture, number, f"{path}, page {page} of {len(pages)}")
                 return
     except ImageError as error:
         yield ImageError(f"{path}: {error}")
         return
     yield _loaded(path)
+
+
+def _is_copy(picture: Picture, number: int) -> bool:
+    """Whether a frame of an open file is another one made smaller; one that cannot be opened is a page."""
+    try:
+        with opened(picture, frame=number) as frame:
+            return is_reduced_copy(frame)
+    except ImageError:
+        return False
 
 
 def _frame(picture: Picture, number: int, name: str) -> NDArray[np.uint8] | ImageError:
