@@ -155,6 +155,25 @@ def test_any_ink_at_all_gives_a_glyph(framing: Framing, shape: tuple[int, int]) 
     assert glyph.shape == (28, 28) and glyph.max() == 255
 
 
+@framings
+@pytest.mark.parametrize("pen", [1, 2])
+def test_hairlines_on_a_large_picture_are_not_lost(framing: Framing, pen: int, alike: Alike) -> None:
+    def circle(thickness: int) -> NDArray[np.uint8]:
+        picture = np.full((400, 400), 255, np.uint8)
+        cv2.circle(picture, (200, 200), 190, 0, thickness)
+        return prepare(picture, framing)
+
+    assert alike(circle(pen), circle(20)) > 0.9
+
+
+def test_ink_too_fine_and_faint_for_a_glyph_is_refused() -> None:
+    ink = np.zeros((3000, 3000), np.float32)
+    ink[::2999] = ink[:, ::2999] = 0.5
+    for framing in FRAMINGS.values():
+        with pytest.raises(ImageError, match="too fine"):
+            prepare_ink(ink, framing)
+
+
 def test_a_dot_stays_a_dot() -> None:
     dot = np.zeros((60, 60), np.float32)
     cv2.circle(dot, (30, 30), 12, 1.0, -1)

@@ -153,6 +153,22 @@ def test_letters_that_hang_together_across_lines_are_parted() -> None:
     assert len(find_lines(picture).lines) == 2
 
 
+def test_a_short_line_within_the_height_of_a_falling_one_is_parted_as_well() -> None:
+    picture = np.full((800, 1100), 255, dtype=np.uint8)
+
+    def write(text: str, x: float, y: float, scale: float, fall: float = 0.0) -> None:
+        for place, char in enumerate(text):
+            at = int(x + place * 23.3 * scale), int(y + place * fall)
+            cv2.putText(picture, char, at, cv2.FONT_HERSHEY_SIMPLEX, scale, 0, 3, cv2.LINE_AA)
+
+    write("THIS LINE FALLS A BIT MORE", 80, 150, 1.2, fall=1.4)
+    write("NOTE", 700, 150, 0.9)
+    cv2.line(picture, (900, 90), (900, 220), 0, 4)  # reaches over both
+    for row in range(6):
+        write("ALL THE OTHER LINES ARE LEVEL HERE", 80, 330 + 70 * row, 1.1)
+    assert counts(picture)[-6:] == [28] * 6
+
+
 def test_cutting_out_leaves_the_neighbours_out() -> None:
     picture = np.full((200, 300), 255, dtype=np.uint8)
     cv2.line(picture, (60, 150), (100, 50), 0, 6)  # two slanted strokes whose boxes overlap

@@ -8,6 +8,7 @@ and the web service all pass through it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +28,8 @@ from glyphlab.imaging.strokes import stroke_width, widen
 WORKING_SIDE = 400
 # The glyph is drawn this many times larger before it is reduced to its pixels.
 _OVERSAMPLING = 6
+# A stroke that would become thinner than this on the enlarged glyph might vanish when it is reduced.
+_FINEST = 2.0
 # A character smaller than this on the working picture is looked at again from nearer, if there is more to see.
 _NEARER_BELOW = 60
 # A dot is all pen: from this share of its longer side a mark keeps the pen it has.
@@ -114,7 +117,8 @@ def stages(picture: NDArray[np.uint8], framing: Framing) -> Iterator[Stage]:
     character = choose_parts(ink)
     nearer = _look_nearer(picture, character)
     if nearer is not None:
-        character = choose_parts(find_ink(nearer))
+        seen = choose_parts(find_ink(nearer))
+        character = seen if _box(seen)[2] > 0 else character
     yield Stage("character", character)
     yield Stage("glyph", prepare_ink(character, framing))
 
@@ -150,7 +154,10 @@ def prepare_ink(ink: NDArray[np.float32], framing: Framing) -> NDArray[np.uint8]
 
 
 def _enlarged(character: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
-    """Resized, with a margin that leaves room for a wider pen and a blur."""
+    """Resized, with a margin that leaves room for a wider pen and a blur; hairlines are thickened to survive it."""
+    if scale < 1 and stroke_width(character) * scale < _FINEST:
+        reach = math.ceil(1 / scale)
+        character = np.asarray(cv2.dilate(character, np.ones((reach, reach), np.uint8)), dtype=np.float32)
     height, width = (max(1, round(side * scale)) for side in character.shape)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     large = cv2.resize(character, (width, height), interpolation=method)
@@ -164,6 +171,8 @@ def _place(large: NDArray[np.float32], framing: Framing) -> NDArray[np.uint8]:
     side = framing.size * _OVERSAMPLING
     softened = cv2.GaussianBlur(large, (0, 0), framing.blur * _OVERSAMPLING)
     left, top, right, bottom = _box(large)
+    if right == 0:
+        raise ImageError("strokes too fine and faint to be seen at the size of a glyph; draw with a wider pen")
     if framing.centre == "mass":
         moments = cv2.moments(large)
         x, y = moments["m10"] / moments["m00"] + 0.5, moments["m01"] / moments["m00"] + 0.5

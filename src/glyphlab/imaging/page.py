@@ -135,17 +135,17 @@ def _lines_of(components: Sequence[Component], labels: Labels, typical: float) -
     tall = [c for c in components if reaches_over_lines(c, typical)]
     if not tall:
         return lines
-    bands = sorted((line.box.top, line.box.bottom) for line in lines)
+    middles = sorted((line.box.top + line.box.bottom) / 2 for line in lines)
     parted: list[Component] = []
     for component in components:
-        parted += _part(component, bands, labels) if reaches_over_lines(component, typical) else [component]
+        parted += _part(component, middles, labels) if reaches_over_lines(component, typical) else [component]
     return group_lines(parted, typical)
 
 
-def _part(component: Component, bands: Sequence[tuple[int, int]], labels: Labels) -> list[Component]:
-    """Cut a component between the lines whose middles it covers, at the row of least ink."""
+def _part(component: Component, middles: Sequence[float], labels: Labels) -> list[Component]:
+    """Cut a component between the lines whose middles it covers, at the row of least ink. middles: ascending."""
     box = component.box
-    middles = [(top + bottom) / 2 for top, bottom in bands if box.top < (top + bottom) / 2 < box.bottom]
+    middles = [middle for middle in middles if box.top < middle < box.bottom]
     if len(middles) < 2:
         return [component]
     window = labels[box.top : box.bottom, box.left : box.right]
