@@ -7,20 +7,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from glyphlab.data.catalogue import SOURCES
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import load_dataset
-from glyphlab.errors import RunError
+from glyphlab.errors import DataError, GlyphlabWarning, RunError
 from glyphlab.evaluation.comparison.compare import compare
-from glyphlab.evaluation.evaluate import evaluate, other_data
+from glyphlab.evaluation.evaluate import evaluate, write_evaluation
 from glyphlab.evaluation.export import export_run
 from glyphlab.evaluation.labels.target import LabelTarget
+from glyphlab.evaluation.other_data import other_data
 from glyphlab.evaluation.report.write import report
+from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.transfer.base import open_base
+from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.run import Run
 from glyphlab.training.train import resume, train
 
@@ -95,6 +100,83 @@ def test_a_folder_named_like_a_public_set_is_not_that_set(picture_folder: Path, 
     path = export_run(train("fast", tmp_path / "digits", settings=SETTINGS, runs_dir=tmp_path)).path
     base = open_base(path)
     assert base.info.data["name"] == "digits" and base.data("train", None) is None
+
+
+@pytest.fixture
+def digits_run(tmp_path: Path) -> Run:
+    return train("fast", "digits", settings=SETTINGS, runs_dir=tmp_path / "runs")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two pictures a digit, black on grey paper, large, small and off the middle: not at all as MNIST has them."""
+    test = load_dataset("digits", "test")
+    for digit in range(10):
+        (tmp_path / "photos" / str(digit)).mkdir(parents=True)
+        for number, place in enumerate(np.flatnonzero(test.targets == digit)[:2]):
+            page = np.full((300, 260), 210, dtype=np.uint8)
+            ink = cv2.resize(test.images[place], (140, 140), interpolation=cv2.INTER_CUBIC)
+            page[20 : 20 + 140, 90 : 90 + 140] = 210 - ink // 2
+            Image.fromarray(page).save(tmp_path / "photos" / str(digit) / f"{number}.png")
+    return tmp_path / "photos"
+
+
+def test_pictures_of_other_data_are_prepared_as_for_reading_and_all_judged(digits_run: Run, photos: Path) -> None:
+    export_run(digits_run)
+    evaluation = evaluate(digits_run, photos)
+    pictures = sorted(photos.glob("*/*.png"))
+    answers = Recognizer.load(digits_run.folder).predict(pictures)
+    assert [evaluation.class_names[answer] for answer in evaluation.predictions] == [a.character for a in answers]
+    assert evaluation.targets.tolist() == [digit for digit in range(10) for _ in range(2)]
+    assert evaluation.remark == "pictures prepared as for reading"
+    assert (digits_run.folder / "evaluation-photos" / "summary.json").is_file()
+
+
+def test_pictures_that_cannot_be_prepared_are_left_out_and_counted(digits_run: Run, photos: Path) -> None:
+    Image.new("L", (100, 100), 255).save(photos / "3" / "blank.png")
+    with pytest.warns(GlyphlabWarning, match=r"left out 3/blank\.png \(nothing is written on it"):
+        evaluation = evaluate(digits_run, photos, write=False)
+    assert len(evaluation) == 20 and "1 of 21 left out" in evaluation.remark
+    for path in photos.glob("*/*.png"):
+        path.write_bytes(b"nothing")
+    with (
+        pytest.warns(GlyphlabWarning),
+        pytest.raises(DataError, match=r"none of the 21 pictures can be used: 0/0\.png"),
+    ):
+        evaluate(digits_run, photos, write=False)
+
+
+def test_tables_and_saved_sets_are_other_data_too(digits_run: Run, tmp_path: Path) -> None:
+    test = load_dataset("digits", "test").subset(range(40))
+    test.save(tmp_path / "saved" / "test.npz")
+    rows = [
+        f"{target}," + ",".join(map(str, image.ravel()))
+        for target, image in zip(test.targets, test.images, strict=True)
+    ]
+    (tmp_path / "table.csv").write_text("\n".join(rows), encoding="utf-8")
+    expected = evaluate(digits_run, write=False).predictions[:40].tolist()
+    for data in (tmp_path / "saved", tmp_path / "table.csv"):
+        assert evaluate(digits_run, data, write=False).predictions.tolist() == expected
+
+
+def test_runs_that_prepare_pictures_differently_are_compared_on_the_same_pictures(
+    digits_run: Run, photos: Path, tmp_path: Path
+) -> None:
+    own = train("fast", photos, settings=SETTINGS | {"data.size": 16}, runs_dir=tmp_path / "runs")
+    larger = train("fast", photos, settings=SETTINGS | {"data.size": 32}, runs_dir=tmp_path / "runs")
+    assert len(compare([digits_run, own, larger], photos).glyphs) == 10  # held out of the training on them
+    shutil.copytree(photos, tmp_path / "again")
+    assert len(compare([digits_run, own], tmp_path / "again").glyphs) == 20
+    with pytest.raises(DataError, match="not judged on the same images"):
+        compare([digits_run, own])
+
+
+def test_pictures_of_a_former_evaluation_do_not_stay(tmp_path: Path) -> None:
+    glyphs = load_dataset("digits", "test").subset(range(8))
+    right = np.eye(10, dtype=np.float32)[glyphs.targets]
+    for logits, is_drawn in ((-right, True), (right, False)):
+        write_evaluation(Evaluation.from_logits(logits, glyphs), glyphs, tmp_path, "0" * 64)
+        assert (tmp_path / "mistakes.png").exists() == is_drawn
 
 
 def test_a_model_of_a_public_set_finds_it_again(tmp_path: Path) -> None:

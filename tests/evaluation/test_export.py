@@ -9,8 +9,9 @@ import torch
 
 from glyphlab.errors import ModelError, RunError
 from glyphlab.evaluation import export
-from glyphlab.evaluation.evaluate import evaluate, temperature_of
+from glyphlab.evaluation.evaluate import evaluate
 from glyphlab.evaluation.export import Parity, conclude, export_run, is_concluded
+from glyphlab.evaluation.model_info import temperature_of
 from glyphlab.networks.classifier import predict
 from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.images import load_images

@@ -59,6 +59,7 @@ def errors(
     from glyphlab.evaluation.evaluate import judge
     from glyphlab.evaluation.mistakes.examination import examine
     from glyphlab.evaluation.mistakes.files import MARKER, errors_folder, write_errors
+    from glyphlab.evaluation.other_data import other_data
     from glyphlab.evaluation.result_folder import require_replaceable
     from glyphlab.training.run import Run
 
@@ -71,9 +72,10 @@ def errors(
     with task_bars(lines=True) as on_progress:
         classifier = opened.classifier()
         on_progress("asking the network", 0, 1)
-        evaluation, glyphs = judge(opened, classifier, data, "test" if split == "test" else "train", data_dir)
+        other = other_data(opened, data)
+        evaluation, glyphs = judge(opened, classifier, other, "test" if split == "test" else "train", data_dir)
         on_progress("asking the network", 1, 1)
-        folder = out or errors_folder(opened, glyphs.name if data else None, split)
+        folder = out or errors_folder(opened, glyphs.name if other else None, split)
         require_replaceable(folder, MARKER, force)
         examination = examine(
             opened,

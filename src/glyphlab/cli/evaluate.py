@@ -45,27 +45,32 @@ def evaluate(
 ) -> None:
     """Judge a run on its test images and write tables and pictures into its folder.
 
-    Writes summary.json, predictions.csv, classes.csv, confusion.csv,
-    confusion.png, confusion-normalised.png and mistakes.png to RUN/evaluation.
+    Writes summary.json, predictions.csv, classes.csv, confusion.csv, and the
+    pictures confusion.png, confusion-normalised.png, reliability.png and
+    mistakes.png to RUN/evaluation. Photos and scans in a --data folder are
+    prepared as predict prepares them; without a test part all are judged.
     """
     if pages is not None:
         if data is not None or examples or split != "test":
             raise GlyphlabError("--pages judges the reading of pages; --data, --split and --examples do not go with it")
-        _evaluate_pages(run, pages, as_json)
+        _evaluate_pages(run, runs_dir, pages, as_json)
         return
     from rich.markup import escape
 
-    from glyphlab.evaluation.evaluate import evaluation_folder, judge, temperature_of, write_evaluation
+    from glyphlab.evaluation.evaluate import evaluation_folder, judge, write_evaluation
+    from glyphlab.evaluation.model_info import temperature_of
+    from glyphlab.evaluation.other_data import other_data
     from glyphlab.evaluation.pictures import draw_examples, format_outputs
     from glyphlab.training.run import Run
 
     if split not in ("test", "train"):
         raise GlyphlabError(f"--split is '{split}'; {did_you_mean(split, ['test', 'train'])}")
     opened = Run.open(run, runs_dir)
+    other = other_data(opened, data)
     part: Split = "test" if split == "test" else "train"
     with counting_bar("judging") as on_progress:
-        evaluation, glyphs = judge(opened, opened.classifier(), data, part, data_dir, on_progress)
-    folder = evaluation_folder(opened, glyphs.name if data else None, split)
+        evaluation, glyphs = judge(opened, opened.classifier(), other, part, data_dir, on_progress)
+    folder = evaluation_folder(opened, glyphs.name if other else None, split)
     write_evaluation(evaluation, glyphs, folder, opened.weights_sha256(), temperature_of(opened))
     first = list(range(min(examples, len(glyphs))))
     if first:
@@ -91,14 +96,16 @@ def evaluate(
     console.print(f"\ntables and pictures: {escape(str(folder))}")
 
 
-def _evaluate_pages(model: str, folder: Path, as_json: bool) -> None:
-    """Print the error rates of reading the pages of a folder."""
+def _evaluate_pages(model: str, runs_dir: Path, folder: Path, as_json: bool) -> None:
+    """Print the error rates of reading the pages of a folder. model: also a run's name."""
     from rich.markup import escape
 
     from glyphlab.evaluation.pages import evaluate_pages
+    from glyphlab.recognition.modelfile import shipped_models
     from glyphlab.recognition.recognizer import Recognizer
 
-    result = evaluate_pages(Recognizer.load(model), folder)
+    is_path = model in shipped_models() or Path(model).exists() or not (runs_dir / model).is_dir()
+    result = evaluate_pages(Recognizer.load(model if is_path else runs_dir / model), folder)
     if as_json:
         print_json(result.summary())
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -107,21 +108,12 @@ def read_folder(
     Raises `DataError` as `list_folder` does, and for unreadable pictures.
     """
     listing = list_folder(root)
-    part = listing.part(split)
     size = settings.size or _common_size(listing)
     channels = _common_channels(listing) if settings.channels == "auto" else settings.channels
     shape = (size, size) if channels == "grey" else (size, size, 3)
-    images = np.empty((len(part.paths), *shape), dtype=np.uint8)
-    kept: list[int] = []
+    fit = partial(decode, size=size, channels=channels, invert=settings.invert)
     bad: list[str] = []
-    for index, path in enumerate(part.paths):
-        try:
-            images[len(kept)] = decode(path, size, channels, settings.invert)
-            kept.append(index)
-        except ImageError as error:
-            bad.append(f"{listing.id_of(path)} ({error})")
-        if on_progress is not None:
-            on_progress(index + 1, len(part.paths))
+    glyphs = read_pictures(listing, listing.part(split), split, shape, fit, bad.append, on_progress)
     if bad and not skip_bad:
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise DataError(
@@ -131,11 +123,37 @@ def read_folder(
     for message in bad:
         if on_skip is not None:
             on_skip(message)
-    targets = part.targets[kept]
-    _refuse_emptied_class(listing, split, targets)
+    _refuse_emptied_class(listing, split, glyphs.targets)
+    return glyphs
+
+
+def read_pictures(
+    listing: Listing,
+    part: Part,
+    split: Split,
+    shape: tuple[int, ...],
+    prepare: Callable[[Path], NDArray[np.uint8]],
+    on_bad: Callable[[str], None],
+    on_progress: OnProgress | None = None,
+) -> GlyphSet:
+    """Pictures of a folder, each made an image of one shape.
+
+    shape: [H, W] or [H, W, 3]. prepare: gives such a uint8 image of a file, or raises `ImageError`; then the picture
+    is left out, and `on_bad` told its name and what is wrong with it.
+    """
+    images = np.empty((len(part.paths), *shape), dtype=np.uint8)
+    kept: list[int] = []
+    for index, path in enumerate(part.paths):
+        try:
+            images[len(kept)] = prepare(path)
+            kept.append(index)
+        except ImageError as error:
+            on_bad(f"{listing.id_of(path)} ({str(error).removeprefix(f'{path}: ')})")
+        if on_progress is not None:
+            on_progress(index + 1, len(part.paths))
     return GlyphSet(
         images=images[: len(kept)],
-        targets=targets,
+        targets=part.targets[kept],
         class_names=listing.class_names,
         name=listing.name,
         split=split,

@@ -63,11 +63,11 @@ def has_test_part(path: Path) -> bool:
     return path.is_dir() and _within(path, "test") is not None
 
 
-def read_pixel_csv(path: Path, split: Split) -> GlyphSet:
+def read_pixel_csv(path: Path, split: Split, *, whole: bool = False) -> GlyphSet:
     """Read one split of a table, or of a folder with train.csv and perhaps test.csv.
 
-    Without a test.csv 15 % of each class are held out. Ids are "file.csv:line". Raises `DataError`, with the
-    line number where there is one, for anything that is not such a table.
+    Without a test.csv 15 % of each class are held out; whole: instead, either split is all of it. Ids are
+    "file.csv:line". Raises `DataError`, with the line number where there is one, for anything that is not such a table.
     """
     folder = path.is_dir()
     train_path = (_within(path, "train") or path) if folder else path
@@ -83,7 +83,7 @@ def read_pixel_csv(path: Path, split: Split) -> GlyphSet:
             f"{list(train.image_shape)}"
         )
     wanted = np.arange(len(targets), dtype=np.int64)
-    if test_path is None:
+    if test_path is None and not whole:
         wanted = held_out(targets, class_names, name, split)
     return GlyphSet(
         images=_pixels(chosen, wanted),

@@ -12,17 +12,17 @@ import torch
 
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.data.locate import given_path, user_path
-from glyphlab.data.sources import holds_out, load_dataset, names
-from glyphlab.errors import DataError, ModelError
+from glyphlab.data.locate import given_path
+from glyphlab.data.sources import holds_out
+from glyphlab.errors import DataError
 from glyphlab.evaluation.calibration import calibrated, draw_reliability, reliability
+from glyphlab.evaluation.model_info import info_of, temperature_of
+from glyphlab.evaluation.other_data import load_other, other_data
 from glyphlab.evaluation.pictures import draw_confusion, draw_examples
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.tables import write_classes, write_confusion, write_predictions
 from glyphlab.files import write_json
 from glyphlab.networks.classifier import Classifier, ClassifierSpec, predict
-from glyphlab.recognition.modelfile import MODEL_NAME
-from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.images import load_images
 from glyphlab.training.run import Run
 
@@ -42,6 +42,9 @@ def evaluate(
 
         evaluation = glyphlab.evaluate("runs/mnist-fast-1")
         evaluation.accuracy, evaluation.interval, evaluation.confusion
+
+    Pictures in a folder of other data are prepared as `Recognizer.predict` prepares them, and where such data have no
+    test part of their own, all of them are judged.
 
     With `write`, tables and pictures go to the run's `evaluation` folder (`evaluation-<data>` for other data, with
     `-train` for the training part). Raises `RunError`, `DataError` and `ModelError`; among others when the data
@@ -64,29 +67,25 @@ def judge(
     split: Split,
     data_dir: Path | None,
     on_progress: Callable[[int, int], None] | None = None,
+    *,
+    whole: bool = True,
 ) -> tuple[Evaluation, GlyphSet]:
     """The evaluation and the images behind it, with the classes numbered as the network numbers them.
 
-    on_progress: told of (images judged, images in all).
+    whole: of other data without a test part take all images, not the 15 % that a training on them would hold out.
+    on_progress: told of (images judged, images in all), after (pictures prepared, pictures in all) of a folder.
     """
     folder, data = run.data_dir(data_dir), other_data(run, data)
     if data is None and split == "test":
         require_held_out(run, data_dir)
-    glyphs = load_images(run.recipe, split, folder) if data is None else _load_other(run, data, split, folder)
+    if data is None:
+        glyphs = load_images(run.recipe, split, folder)
+    else:
+        glyphs = load_other(data, split, folder, info_of(run, classifier.spec), whole=whole, on_progress=on_progress)
     glyphs = match_classes(glyphs, classifier.spec)
     _place(classifier, run.recipe.engine.device)
     logits = predict(classifier, torch.from_numpy(glyphs.images), on_progress=on_progress).numpy()
     return Evaluation.from_logits(logits, glyphs), glyphs
-
-
-def other_data(run: Run, data: str | Path | None) -> str | Path | None:
-    """The data, unless they are the run's own by another way of naming them; then, and for None, None."""
-    own = run.recipe.data.name
-    if data is None or str(data) == own:
-        return None
-    if str(data) in names() or own in names():
-        return data
-    return None if user_path(data).resolve() == Path(own).resolve() else data
 
 
 def require_held_out(run: Run, data_dir: Path | None = None) -> None:
@@ -97,22 +96,6 @@ def require_held_out(run: Run, data_dir: Path | None = None) -> None:
     """
     if holds_out(run.recipe.data.name):
         run.require_same_data(load_images(run.recipe, "train", run.data_dir(data_dir)))
-
-
-def _load_other(run: Run, data: str | Path, split: Split, folder: Path | None) -> GlyphSet:
-    """Images of another set; pictures in a folder are brought to the size and colour that the network takes."""
-    if str(data) in names():
-        return load_dataset(str(data), split, folder)
-    channels, height, _ = run.environment["data"]["image_shape"]
-    settings = run.recipe.data
-    return load_dataset(
-        data,
-        split,
-        size=height,
-        channels="grey" if channels == 1 else "rgb",
-        invert=settings.invert,
-        skip_bad=settings.skip_bad,
-    )
 
 
 def match_classes(glyphs: GlyphSet, spec: ClassifierSpec) -> GlyphSet:
@@ -139,15 +122,6 @@ def evaluation_folder(run: Run, data_name: str | None = None, split: str = "test
     return run.folder / "-".join(word for word in words if word)
 
 
-def temperature_of(run: Run) -> float | None:
-    """The temperature in the run's model file; None where it has none, or one made of other weights."""
-    try:
-        info = Recognizer.load(run.folder / MODEL_NAME, threads=1).info
-    except ModelError:  # none, or not of this version: an evaluation does without
-        return None
-    return info.temperature if info.weights_sha256 == run.weights_sha256() else None
-
-
 def write_evaluation(
     evaluation: Evaluation, glyphs: GlyphSet, folder: Path, weights_sha256: str, temperature: float | None = None
 ) -> None:
@@ -162,6 +136,8 @@ def write_evaluation(
     draw_confusion(evaluation, folder / "confusion.png", normalised=False)
     draw_confusion(evaluation, folder / "confusion-normalised.png", normalised=True)
     _draw_reliability(evaluation, temperature, folder / "reliability.png")
+    for former in ("mistakes.png", "examples.png"):  # of an earlier evaluation, which may not be drawn again
+        (folder / former).unlink(missing_ok=True)
     if len(evaluation.mistakes):
         draw_examples(evaluation, glyphs, evaluation.mistakes[:_EXAMPLES], folder / "mistakes.png")
     # Last: whoever finds the summary finds everything else.

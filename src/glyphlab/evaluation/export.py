@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from glyphlab import __version__
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import given_path
-from glyphlab.data.sources import names
 from glyphlab.errors import ModelError, did_you_mean
 from glyphlab.evaluation.calibration import Calibration, balancing_weights, calibrated, calibration_error
-from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, temperature_of, write_evaluation
+from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, write_evaluation
 from glyphlab.evaluation.metrics import wilson_interval
+from glyphlab.evaluation.model_info import fits_inverted, framing_of_recipe, temperature_of
 from glyphlab.evaluation.onnx_graph import build_model
 from glyphlab.evaluation.quantize import quantize, set_description, throughput
 from glyphlab.evaluation.result import Evaluation
@@ -29,7 +29,6 @@ from glyphlab.recognition.conformal import ConformalTable, prediction_sets
 from glyphlab.recognition.modelfile import MODEL_NAME, OPSET, ModelInfo
 from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.images import Parts, load_images
-from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 
 INT8_NAME = "model-int8.onnx"
@@ -270,23 +269,6 @@ def _describe(
         glyphlab_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def framing_of_recipe(recipe: Recipe, image_shape: tuple[int, int, int]) -> str | None:
-    """How pictures must be framed to look like what a run was trained on; None: they are fitted in whole."""
-    if recipe.transfer is not None:
-        return recipe.transfer.framing or None
-    data = recipe.data.name
-    if data not in names() or image_shape[0] != 1:  # a folder or CSV of the user's, or pictures in colour
-        return None
-    if data.startswith("emnist"):
-        return "emnist"
-    return "mnist" if data in ("mnist", "digits") else None
-
-
-def fits_inverted(recipe: Recipe) -> bool:
-    """Whether pictures that are fitted in whole are inverted first."""
-    return recipe.transfer.invert if recipe.transfer is not None else recipe.data.invert
 
 
 def _require_framing(framing: str, image_shape: tuple[int, int, int]) -> None:

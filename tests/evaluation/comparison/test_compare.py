@@ -90,9 +90,9 @@ def asked(monkeypatch: pytest.MonkeyPatch, run: Run) -> bool:
     """Whether the network had to answer anew for all images."""
     judged: list[Run] = []
 
-    def spy(run: Run, *rest: Any) -> Any:
+    def spy(run: Run, *rest: Any, **named: Any) -> Any:
         judged.append(run)
-        return original(run, *rest)
+        return original(run, *rest, **named)
 
     original = answers_module.judge
     monkeypatch.setattr(answers_module, "judge", spy)

@@ -52,8 +52,8 @@ class Answers:
 
 
 def answers_of(
-    run: Run, data: str | Path | None, split: Split, data_dir: Path | None
-) -> tuple[Answers, GlyphSet]:  # fmt: skip
+    run: Run, data: str | Path | None, split: Split, data_dir: Path | None, *, whole: bool = True
+) -> tuple[Answers, GlyphSet]:
     """A run's answers and the images, classes numbered as its network numbers them; as `evaluate.judge` takes them.
 
     Raises `RunError`, `DataError`, `ModelError`.
@@ -64,7 +64,7 @@ def answers_of(
         stored = stored_answers(evaluation_folder(run, split=split), classifier, glyphs)
         if stored is not None:
             return stored, glyphs
-    evaluation, glyphs = judge(run, classifier, data, split, data_dir)
+    evaluation, glyphs = judge(run, classifier, data, split, data_dir, whole=whole)
     return Answers.of(evaluation), glyphs
 
 

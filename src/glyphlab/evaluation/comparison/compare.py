@@ -20,6 +20,7 @@ from glyphlab.errors import DataError, RunError
 from glyphlab.evaluation.comparison.answers import Answers, answers_of
 from glyphlab.evaluation.comparison.significance import McNemar, holm, mcnemar
 from glyphlab.evaluation.metrics import Integers, wilson_interval
+from glyphlab.evaluation.other_data import other_data
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.run import Run
 
@@ -204,20 +205,22 @@ def compare(
         comparison.pairs[0].test.p_value
 
     A run's stored evaluation is used where it belongs to the run's present weights; otherwise the run is judged anew
-    (nothing is written). on_run: told the name of each run before its turn. Raises `RunError` for fewer than two
+    (nothing is written). Of `data` without a test part all images are judged, unless they are one run's own: then what
+    they hold out. on_run: told the name of each run before its turn. Raises `RunError` for fewer than two
     runs, the same run twice or one without weights; `DataError` when the runs' images are not the same.
     """
     opened = [run if isinstance(run, Run) else Run.open(run, runs_dir) for run in runs]
     names, data_dir = _names_of(opened), given_path(data_dir)
+    whole = all(other_data(run, data) is not None for run in opened)
     entries: list[Entry] = []
     first: GlyphSet | None = None
     class_names: tuple[str, ...] = ()
     for run, name in zip(opened, names, strict=True):
         if on_run is not None:
             on_run(name)
-        answers, glyphs = answers_of(run, data, split, data_dir)
+        answers, glyphs = answers_of(run, data, split, data_dir, whole=whole)
         first = glyphs if first is None else first
-        _require_same_images(first, glyphs, names[0], name)
+        _require_same_images(first, glyphs, names[0], name, by_name=data is not None)
         class_names += tuple(known for known in glyphs.class_names if known not in class_names)
         entries.append(_entry(run, name, answers.renumbered(glyphs.class_names, class_names)))
     assert first is not None
@@ -236,11 +239,19 @@ def _names_of(runs: Sequence[Run]) -> list[str]:
     return [name if names.count(name) == 1 else str(run.folder) for name, run in zip(names, runs, strict=True)]
 
 
-def _require_same_images(first: GlyphSet, other: GlyphSet, first_run: str, other_run: str) -> None:
-    """Raises `DataError` unless both sets hold the same images with the same labels, in the same order."""
+def _require_same_images(
+    first: GlyphSet, other: GlyphSet, first_run: str, other_run: str, *, by_name: bool
+) -> None:  # fmt: skip
+    """Raises `DataError` unless both sets hold the same images with the same labels, in the same order.
+
+    by_name: both were read from one place, so that equal names mean equal pictures, however they were prepared.
+    """
     if first is other:
         return
-    same_images = np.array_equal(first.images, other.images)
+    if by_name and first.ids is not None:
+        same_images = first.ids == other.ids
+    else:
+        same_images = np.array_equal(first.images, other.images)
     if not same_images or not np.array_equal(_labels(first), _labels(other)):
         raise DataError(
             f"{first_run} and {other_run} were not judged on the same images: {_described(first)} against "

@@ -12,11 +12,12 @@ import torch
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError, ModelError, quoted
-from glyphlab.evaluation.evaluate import match_classes, temperature_of
+from glyphlab.evaluation.evaluate import match_classes
 from glyphlab.evaluation.labels.outofsample import load_out_of_sample
 from glyphlab.evaluation.mistakes.find import Mistake, count_kinds, find_mistakes, listed
 from glyphlab.evaluation.mistakes.lookalikes import describe_groups, look_alike_mistakes, merged_accuracy
 from glyphlab.evaluation.mistakes.neighbours import Nearest, nearest
+from glyphlab.evaluation.model_info import temperature_of
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.networks.classifier import Classifier, predict
 from glyphlab.training.run import Run

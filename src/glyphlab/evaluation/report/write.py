@@ -13,9 +13,10 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import given_path
 from glyphlab.errors import RunError
 from glyphlab.evaluation.calibration import Reliability, calibrated, reliability
-from glyphlab.evaluation.evaluate import evaluation_folder, judge, other_data
+from glyphlab.evaluation.evaluate import evaluation_folder, judge
 from glyphlab.evaluation.mistakes.examination import Examination, Progress, examine
 from glyphlab.evaluation.mistakes.verdicts import KINDS
+from glyphlab.evaluation.other_data import other_data
 from glyphlab.evaluation.report import charts, facts, inside, matrix, words
 from glyphlab.evaluation.report.evidence import gather_evidence
 from glyphlab.evaluation.report.inside import Projection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from glyphlab.data.catalogue import Split
@@ -10,12 +10,11 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import load_dataset, names
 from glyphlab.errors import DataError, ModelError, RunError
 from glyphlab.evaluation.evaluate import match_classes, require_held_out
-from glyphlab.evaluation.export import fits_inverted, framing_of_recipe
+from glyphlab.evaluation.model_info import info_of
 from glyphlab.evaluation.transfer.from_onnx import classifier_from_onnx
 from glyphlab.networks import registry
 from glyphlab.networks.classifier import Classifier
-from glyphlab.recognition.modelfile import MODEL_NAME, ModelInfo, find_model, shipped_models
-from glyphlab.recognition.recognizer import Recognizer
+from glyphlab.recognition.modelfile import ModelInfo, find_model, shipped_models
 from glyphlab.training.images import load_images
 from glyphlab.training.run import Run
 
@@ -96,18 +95,7 @@ def open_base(
         models = ", ".join([*shipped_models(), *registry.imagenet_names()])
         raise RunError(f"{error} (or give an .onnx file, or one of: {models})") from None
     classifier = run.classifier()
-    return Base(text, classifier, _info_of(run, classifier), run)
-
-
-def _info_of(run: Run, classifier: Classifier) -> ModelInfo:
-    """The description of the run's model file, which the user may have exported with a framing of his choice."""
-    spec, recipe = classifier.spec, run.recipe
-    try:
-        stored = Recognizer.load(run.folder / MODEL_NAME, threads=1).info
-    except ModelError:  # none, or one of another version
-        framing = framing_of_recipe(recipe, spec.image_shape)
-        return ModelInfo(spec.class_names, spec.image_shape, framing, invert=framing is None and fits_inverted(recipe))
-    return replace(stored, class_names=spec.class_names, image_shape=spec.image_shape)
+    return Base(text, classifier, info_of(run, classifier.spec), run)
 
 
 def _pretrained(network: str, weights: Path | None, data_dir: Path | None) -> Base:

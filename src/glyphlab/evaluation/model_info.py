@@ -1,0 +1,54 @@
+"""What a run's model file says, and how pictures become what the run's network takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from glyphlab.data.sources import names
+from glyphlab.errors import ModelError
+from glyphlab.networks.classifier import ClassifierSpec
+from glyphlab.recognition.modelfile import MODEL_NAME, ModelInfo
+from glyphlab.recognition.recognizer import Recognizer
+from glyphlab.training.recipe import Recipe
+from glyphlab.training.run import Run
+
+
+def stored_info(run: Run) -> ModelInfo | None:
+    """The description in the run's model file; None where there is none, or one of another version."""
+    try:
+        return Recognizer.load(run.folder / MODEL_NAME, threads=1).info
+    except ModelError:
+        return None
+
+
+def info_of(run: Run, spec: ClassifierSpec) -> ModelInfo:
+    """How pictures become glyphs for a run's network: as its model file says, where it has one, else by its recipe."""
+    stored = stored_info(run)
+    if stored is not None:  # the user may have exported it with a framing of his choice
+        return replace(stored, class_names=spec.class_names, image_shape=spec.image_shape)
+    framing = framing_of_recipe(run.recipe, spec.image_shape)
+    inverted = framing is None and fits_inverted(run.recipe)
+    return ModelInfo(spec.class_names, spec.image_shape, framing, invert=inverted)
+
+
+def temperature_of(run: Run) -> float | None:
+    """The temperature in the run's model file; None where it has none, or one made of other weights."""
+    info = stored_info(run)
+    return info.temperature if info is not None and info.weights_sha256 == run.weights_sha256() else None
+
+
+def framing_of_recipe(recipe: Recipe, image_shape: tuple[int, int, int]) -> str | None:
+    """How pictures must be framed to look like what a run was trained on; None: they are fitted in whole."""
+    if recipe.transfer is not None:
+        return recipe.transfer.framing or None
+    data = recipe.data.name
+    if data not in names() or image_shape[0] != 1:  # a folder or CSV of the user's, or pictures in colour
+        return None
+    if data.startswith("emnist"):
+        return "emnist"
+    return "mnist" if data in ("mnist", "digits") else None
+
+
+def fits_inverted(recipe: Recipe) -> bool:
+    """Whether pictures that are fitted in whole are inverted first."""
+    return recipe.transfer.invert if recipe.transfer is not None else recipe.data.invert
