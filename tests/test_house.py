@@ -15,13 +15,14 @@ SOURCE = Path(glyphlab.__file__).parent
 MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
+    "drawing": set(),
     "process": set(),
     "weights": set(),
     "imaging": {"errors", "files"},
     "data": {"errors", "files", "imaging"},
     "networks": {"errors", "files", "data", "imaging"},
-    "training": {"errors", "files", "process", "weights", "data", "imaging", "networks"},
-    "evaluation": {"errors", "files", "weights", "data", "imaging", "networks", "training", "recognition"},
+    "training": {"errors", "files", "drawing", "process", "weights", "data", "imaging", "networks"},
+    "evaluation": {"errors", "files", "drawing", "weights", "data", "imaging", "networks", "training", "recognition"},
     "recognition": {"errors", "files", "weights", "imaging"},
     "web": {"errors", "files", "process", "imaging", "recognition"},
     "cli": {
@@ -37,7 +38,7 @@ MAY_IMPORT = {
         "web",
     },
 }
-NEVER_TORCH = {"errors", "files", "process", "weights", "data", "imaging", "recognition", "web"}
+NEVER_TORCH = {"errors", "files", "drawing", "process", "weights", "data", "imaging", "recognition", "web"}
 
 
 def imports_of(path: Path) -> set[str]:

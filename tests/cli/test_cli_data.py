@@ -60,6 +60,9 @@ def test_list_as_json(cli: Cli, tmp_path: Path) -> None:
 def test_data_dir_from_the_environment(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLYPHLAB_DATA", str(tmp_path))
     assert cli("data", "list").out.splitlines()[-1] == f"data directory: {tmp_path}"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GLYPHLAB_DATA", "~/sets")
+    assert cli("data", "list").out.splitlines()[-1] == f"data directory: {tmp_path / 'sets'}"
 
 
 def test_show_writes_both_pictures(cli: Cli, photos: Path, tmp_path: Path) -> None:

@@ -145,6 +145,24 @@ def test_apply_refuses_what_does_not_fit(cli: Callable[..., Any], spoilt: Path, 
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.filterwarnings("default")
+def test_corrections_of_images_that_changed_are_refused_and_kept(
+    cli: Callable[..., Any], spoilt: Path, runs: Path, tmp_path: Path
+) -> None:
+    data, folder = tmp_path / "bars", runs / "labels-bars"
+    shutil.copytree(spoilt, data)
+    corrections = cli("labels", "review", data, "--accept-top", "2", "--runs-dir", runs, "--force")
+    assert corrections.code == 0
+    train = load_dataset(data)
+    train.subset(range(1, len(train))).save(data / "train.npz")  # every id is now the next image's
+    done = cli("labels", "apply", data, folder / "corrections.csv", "--out", tmp_path / "new", "--runs-dir", runs)
+    assert done.code == 2 and "have changed since their labels were searched" in done.err
+    done = cli("labels", "find", data, "--folds", "3", *FAST, "--runs-dir", runs, "--force")
+    assert done.code == 0 and "the corrections of the former ones are kept in" in " ".join(done.err.split())
+    [kept] = folder.glob("corrections*.csv")
+    assert kept.name != "corrections.csv" and len(read_corrections(kept)) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +47,21 @@ def test_documents_for_programs_are_utf8_whatever_the_terminal_is() -> None:
     before, *document, after = printed.splitlines(keepends=True)
     assert (before.strip(), after.strip()) == (b"before", b"after")
     assert json.loads(b"".join(document)) == names
+
+
+def test_a_place_that_may_not_be_used_is_one_line(
+    cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = Path.stat
+
+    def refused(path: Path, **named: Any) -> Any:
+        if tmp_path in path.parents:  # as for a user who may not search the folder
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat(path, **named)
+
+    monkeypatch.setattr(Path, "stat", refused)
+    done = cli("data", "show", tmp_path / "mine")
+    assert done.code == 2 and f"cannot use {tmp_path / 'mine'}: permission denied" in " ".join(done.err.split())
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")

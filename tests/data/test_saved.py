@@ -21,6 +21,12 @@ def folder(glyphs: GlyphSet, tmp_path: Path) -> Path:
     return tmp_path / "bars"
 
 
+def test_a_name_that_is_a_path_is_refused(glyphs: GlyphSet, tmp_path: Path) -> None:
+    replace(glyphs, name="../elsewhere").save(tmp_path / "train.npz")
+    with pytest.raises(DataError, match=r"its name is '\.\./elsewhere', expected one without a path"):
+        load_dataset(tmp_path)
+
+
 def test_both_parts_come_back_with_ids_and_remark(folder: Path, glyphs: GlyphSet) -> None:
     train, test = load_dataset(folder), load_dataset(str(folder), "test")
     assert train.digest() == glyphs.digest()

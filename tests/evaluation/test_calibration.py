@@ -127,7 +127,7 @@ def test_the_diagram_is_drawn(rng: np.random.Generator, tmp_path: Path) -> None:
         "one bin": reliability(np.eye(8), targets[:8]),
     }
     path = tmp_path / "reliability.png"
-    draw_reliability(diagrams, "bars test: 500 images", path)
+    draw_reliability(diagrams, "字 a$\\frac$b test: 500 images", path)  # as folders may be called
     assert path.read_bytes().startswith(b"\x89PNG")
 
 

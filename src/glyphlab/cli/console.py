@@ -19,11 +19,20 @@ from glyphlab.errors import GlyphlabWarning
 if TYPE_CHECKING:
     from rich.console import Console
 
+
+def _at_home(folder: Path | None) -> Path | None:
+    """With "~" for the home folder, which no shell has replaced in GLYPHLAB_DATA or in "--data-dir=~/data"."""
+    from glyphlab.data.locate import given_path
+
+    return given_path(folder)
+
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
         envvar="GLYPHLAB_DATA",
+        callback=_at_home,
         help="Folder that holds, or shall hold, the public data sets (default: a per-user cache).",
         show_default=False,
     ),

@@ -57,7 +57,9 @@ def inspect(
         str, typer.Option(help="Beyond the image's border: reflect, as cv2.filter2D, or zero, as the layer.")
     ] = "reflect",
     method: Annotated[str, typer.Option(help="Map of the feature space: tsne or pca.")] = "tsne",
-    seed: Annotated[int, typer.Option(min=0, help="Of the feature space's map and of the inputs that excite.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Of the feature space's map and of the inputs that excite.")
+    ] = 0,
     network: Annotated[
         str | None,
         typer.Option(help="Instead of a run: alexnet or resnet50, with weights from ImageNet.", show_default=False),

@@ -209,7 +209,8 @@ def apply(
     part = _split(split)
     rows = read_corrections(corrections)
     opened = LabelTarget.open(target, data_dir=data_dir, runs_dir=runs_dir)
-    summary = write_corrected_set(opened.glyphs(part), opened.other_glyphs(part), rows, out, force=force)
+    glyphs = opened.unchanged(part, corrections.parent)
+    summary = write_corrected_set(glyphs, opened.other_glyphs(part), rows, out, force=force)
     if as_json:
         print_json(summary | {"folder": str(out)})
         return

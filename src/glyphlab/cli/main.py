@@ -142,6 +142,8 @@ def _run(argv: list[str] | None) -> None:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             fail(f"'{str(error.filename)[:40]}...' is longer than a file's name can be; expected a path")
+        if error.errno in (errno.EACCES, errno.EPERM) and error.filename is not None:
+            fail(f"cannot use {error.filename}: permission denied; mend its rights, or choose another place")
         if error.errno == errno.ENOSPC and error.filename is None:
             _forget_output()
             fail("cannot write to standard output: the disk is full; free some space, or send the output elsewhere")

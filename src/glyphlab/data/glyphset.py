@@ -119,6 +119,8 @@ class GlyphSet:
             # Opened here, since numpy leaves the file open when it is damaged.
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 name, split, remark = (str(word) for word in stored["about"])
+                if Path(name).name != name:  # it names files and folders
+                    raise ValueError(f"its name is '{name}', expected one without a path")
                 return cls(
                     images=stored["images"],
                     targets=stored["targets"],

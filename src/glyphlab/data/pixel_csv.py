@@ -122,7 +122,10 @@ def _rows(path: Path) -> Iterator[tuple[int, str]]:
 def _cells(line: str, delimiter: str) -> list[str]:
     """The cells of a line; quotes are taken off."""
     if '"' in line:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+        try:
+            return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+        except csv.Error as error:
+            raise DataError(f"the line that begins with {line[:20]!r} is no row of pixels ({error})") from error
     return [cell.strip() for cell in line.split(delimiter)]
 
 

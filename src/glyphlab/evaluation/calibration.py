@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from glyphlab.drawing import drawable
 from glyphlab.evaluation.metrics import Floats, Integers, Logits, log_softmax, wilson_interval
 from glyphlab.files import whole_file
 from glyphlab.recognition.conformal import ConformalTable
@@ -162,7 +163,7 @@ def draw_reliability(diagrams: dict[str, Reliability], heading: str, path: Path)
     columns = 3 if len(diagrams) > 1 else 1  # of the legend, which has no place in the diagram that no bar can reach
     figure = Figure(figsize=(0.7 + 4.0 * len(diagrams), 5.4 + 0.6 / columns), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(heading, fontsize=11)
+    figure.suptitle(drawable(heading), fontsize=11)
     grid = figure.subplots(2, len(diagrams), squeeze=False, sharex=True, height_ratios=(3, 1))
     for column, (title, diagram) in enumerate(diagrams.items()):
         above, below = grid[:, column]

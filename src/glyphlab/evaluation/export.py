@@ -18,7 +18,7 @@ from glyphlab.errors import ModelError, did_you_mean
 from glyphlab.evaluation.calibration import Calibration, balancing_weights, calibrated, calibration_error
 from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, write_evaluation
 from glyphlab.evaluation.metrics import wilson_interval
-from glyphlab.evaluation.model_info import fits_inverted, framing_of_recipe, temperature_of
+from glyphlab.evaluation.model_info import fits_inverted, framing_of_recipe, stored_info, temperature_of
 from glyphlab.evaluation.onnx_graph import build_model
 from glyphlab.evaluation.quantize import quantize, set_description, throughput
 from glyphlab.evaluation.result import Evaluation
@@ -120,7 +120,7 @@ class ExportReport:
                 f"{figures['set_size']:.2f} characters on average"
             )
         if info.conformal is None:
-            lines.append("          (no validation images: not calibrated, and without prediction sets)")
+            lines.append("          (no validation images: no temperature fitted, and without prediction sets)")
         if info.data.get("remark"):
             lines.append(f"remark    {info.data['remark']}")
         if self.int8:
@@ -223,9 +223,11 @@ def _export(
     run, logits, test = answers.run, answers.test_logits, answers.test
     calibration = Calibration.fit(answers.validation_logits, answers.train.targets[answers.parts.validation])
     info = _describe(run, answers.classifier, calibration, framing, licence)
+    if info.conformal is None:
+        info = replace(info, conformal=_cross_validated(run))
     probs = calibrated(logits, calibration.temperature)
     raw_error = {"ece_uncalibrated": calibration_error(calibrated(logits, 1.0), test.targets)}
-    info = replace(info, figures=_figures(probs, test, calibration.conformal) | raw_error)
+    info = replace(info, figures=_figures(probs, test, info.conformal) | raw_error)
     model = build_model(answers.classifier, info)
 
     expected = torch.softmax(torch.from_numpy(logits) / calibration.temperature, dim=1).numpy()
@@ -235,6 +237,12 @@ def _export(
         parity = Parity.measure(answered, expected)
         _require_parity(parity, run)
     return ExportReport(path, path.stat().st_size, OPSET, info, parity), answered
+
+
+def _cross_validated(run: Run) -> ConformalTable | None:
+    """The thresholds that a transfer found by cross-validation, which no export could find again."""
+    stored = stored_info(run)
+    return stored.conformal if stored is not None and stored.weights_sha256 == run.weights_sha256() else None
 
 
 def _load_data(run: Run, classifier: Classifier, data_dir: Path | None) -> tuple[GlyphSet, Parts, GlyphSet]:

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.drawing import drawable
 from glyphlab.evaluation.metrics import Floats, Integers
 from glyphlab.evaluation.result import Evaluation
-from glyphlab.evaluation.sheet import DARK, QUIET, RED, Sheet, drawable, percent, shortened, wrapped
+from glyphlab.evaluation.sheet import DARK, QUIET, RED, Sheet, percent, shortened, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

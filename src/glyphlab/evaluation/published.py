@@ -43,7 +43,6 @@ _TEXTCAPS = "Jayasundara et al. 2019"
 _EDEN = "Dufourq and Bassett 2017"
 _TREE = "Cavalin and Oliveira 2018"
 _AN = "An et al. 2020"
-_MIRRORED = "trained on mirrored images, too"
 _LIST_C = "quoted in report C"
 _LIST_MNIST = "published, quoted beside report C"
 

@@ -1,4 +1,4 @@
-"""What drawings share: a sheet of paper measured in inches, colours, and text that matplotlib can draw."""
+"""What drawings share: a sheet of paper measured in inches, colours, and words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glyphlab.drawing import drawable
 from glyphlab.files import whole_file
 
 if TYPE_CHECKING:
@@ -45,15 +46,6 @@ class Sheet:
         """Write it; the format follows the suffix. Raises `RunError` when the file cannot be written."""
         with whole_file(path) as temporary:
             self.figure.savefig(temporary)
-
-
-def drawable(text: str) -> str:
-    """`text` as matplotlib can draw it: characters its font lacks as their code point, dollars as dollars."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-
-    known = get_font(findfont(FontProperties())).get_charmap()
-    shown = (c if c == "\n" or ord(c) in known else f"U+{ord(c):04X}" for c in text)
-    return "".join(shown).replace("$", r"\$")
 
 
 def percent(share: float, decimals: int = 1) -> str:

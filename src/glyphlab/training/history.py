@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glyphlab.drawing import drawable
 from glyphlab.files import whole_file, write_text
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def draw_curves(history: Sequence[EpochMetrics], title: str, path: Path) -> None
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(drawable(title), fontsize=11)
     epochs = [row.epoch for row in history]
     images_per_epoch = history[-1].images_seen / history[-1].epoch
     panels = figure.subplots(1, 2)

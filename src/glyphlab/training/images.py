@@ -41,6 +41,8 @@ def load_images(
         skip_bad=settings.skip_bad,
         on_skip=on_skip,
     )
+    if not len(glyphs):
+        raise DataError(f"{glyphs.name} has no {split} images; name data that have some")
     if len(glyphs.class_names) < 2:
         raise DataError(f"{glyphs.name} has one class only, '{glyphs.class_names[0]}'; add images of another class")
     return glyphs

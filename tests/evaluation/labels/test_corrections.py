@@ -134,6 +134,12 @@ def test_nothing_is_written_over_unasked(glyphs: GlyphSet, tmp_path: Path) -> No
     assert len(load_dataset(out)) == 60
 
 
+def test_no_part_of_a_former_set_stays(glyphs: GlyphSet, tmp_path: Path) -> None:
+    write_corrected_set(glyphs, glyphs.subset([0], "test"), [], tmp_path / "out")
+    write_corrected_set(replace(glyphs, name="other"), None, [], tmp_path / "out", force=True)
+    assert not (tmp_path / "out" / "test.npz").exists()
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_what_is_no_corrected_set_is_never_written_over(glyphs: GlyphSet, tmp_path: Path, force: bool) -> None:
     glyphs.save(tmp_path / "mine" / "train.npz")

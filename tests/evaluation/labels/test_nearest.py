@@ -42,6 +42,10 @@ def test_progress_reaches_the_end(features: np.ndarray, monkeypatch: pytest.Monk
     assert seen == [(50, 157), (100, 157), (150, 157), (157, 157)]
 
 
+def test_a_single_image_is_no_outlier() -> None:
+    assert outlier_scores(nearest_others(np.ones((1, 3), dtype=np.float32), 5)).tolist() == [0.0]
+
+
 def test_the_one_that_lies_elsewhere_is_the_outlier(rng: np.random.Generator) -> None:
     features = np.abs(rng.normal(loc=5, size=(50, 4))).astype(np.float32)
     features[17] = [-5, 5, -5, 5]

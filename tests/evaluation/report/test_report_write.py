@@ -70,6 +70,7 @@ def test_the_path_tells_other_data_and_parts(hostile_run: Run) -> None:
     assert report_path(hostile_run).name == "report.html"
     assert report_path(hostile_run, "my-digits", "train").name == "report-my-digits-train.html"
     assert report_path(hostile_run, "/elsewhere/my-digits").name == "report-my-digits.html"
+    assert report_path(hostile_run, ".").name == f"report-{Path.cwd().name}.html"
 
 
 def test_progress_is_told(written: Any, tmp_path: Path) -> None:

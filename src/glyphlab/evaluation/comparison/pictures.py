@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glyphlab.drawing import drawable
 from glyphlab.evaluation.comparison.compare import Comparison, Entry, Pair
-from glyphlab.evaluation.sheet import DARK, DPI, RED, Sheet, drawable, percent, shortened, wrapped
+from glyphlab.evaluation.sheet import DARK, DPI, RED, Sheet, percent, shortened, wrapped
 from glyphlab.files import whole_file
 from glyphlab.training.history import scale_accuracy
 

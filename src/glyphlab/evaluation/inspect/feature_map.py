@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from glyphlab.drawing import drawable
 from glyphlab.errors import DataError
 from glyphlab.evaluation.metrics import Integers
-from glyphlab.evaluation.sheet import DARK, QUIET, Sheet, drawable, percent, shortened, wrapped
+from glyphlab.evaluation.sheet import DARK, QUIET, Sheet, percent, shortened, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

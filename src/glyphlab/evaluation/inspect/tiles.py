@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from glyphlab.drawing import drawable
 from glyphlab.evaluation.inspect.colours import Scale
-from glyphlab.evaluation.sheet import DARK, QUIET, RED, Sheet, drawable, wrapped
+from glyphlab.evaluation.sheet import DARK, QUIET, RED, Sheet, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -35,7 +35,8 @@ def write_corrected_set(
     _require_free(out, force)
     corrected = apply_corrections(glyphs, corrections)
     name = f"{glyphs.name.removesuffix('-corrected')}-corrected"
-    (out / _SUMMARY).unlink(missing_ok=True)
+    for former in (out / _SUMMARY, saved_path(out, "train"), saved_path(out, "test")):
+        former.unlink(missing_ok=True)
     for part in (corrected.glyphs, other):
         if part is not None:
             replace(part, name=name).save(saved_path(out, _split_of(part)))

@@ -51,5 +51,7 @@ def outlier_scores(nearest: Nearest) -> NDArray[np.float64]:
 
     Source: Kuan, Mueller, "Back to the Basics: Revisiting Out-of-Distribution Detection Baselines" (2022).
     """
+    if nearest.similarities.shape[1] == 0:  # a single image is far from nothing
+        return np.zeros(len(nearest.similarities))
     scores: NDArray[np.float64] = 1.0 - nearest.similarities.mean(axis=1, dtype=np.float64)
     return scores

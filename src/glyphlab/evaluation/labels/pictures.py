@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glyphlab.drawing import drawable
 from glyphlab.evaluation.labels.search import LabelSearch
-from glyphlab.evaluation.sheet import DARK, QUIET, RED, Sheet, drawable, percent, shortened, wrapped
+from glyphlab.evaluation.sheet import DARK, QUIET, RED, Sheet, percent, shortened, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

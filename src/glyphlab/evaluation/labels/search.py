@@ -10,6 +10,7 @@ labels.json      how many of each, and what they were found with
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import DataError, RunError
+from glyphlab.errors import DataError, GlyphlabWarning, RunError
 from glyphlab.evaluation.labels import confident
 from glyphlab.evaluation.labels.duplicates import DuplicatePair, find_duplicates
 from glyphlab.evaluation.labels.nearest import Nearest, outlier_scores
@@ -127,7 +128,12 @@ class LabelSearch:
         }
 
     def write(self, folder: Path) -> None:
-        """Write the tables. Raises `RunError` when they cannot be written."""
+        """Write the tables. Raises `RunError` when they cannot be written.
+
+        Corrections that lie there are kept under another name where they were made for other images: an id may now
+        be another image's.
+        """
+        _set_aside_corrections(folder, self.glyphs.digest())
         write_csv(folder / "labels.csv", _LABEL_COLUMNS, self._label_rows())
         write_csv(folder / "duplicates.csv", _DUPLICATE_COLUMNS, self._duplicate_rows())
         write_csv(folder / "outliers.csv", _OUTLIER_COLUMNS, self._outlier_rows())
@@ -225,11 +231,27 @@ def require_searched(folder: Path, suspicions: Sequence[Suspicion], glyphs: Glyp
     if not path.is_file():
         return
     try:
-        searched = read_object(path)["data_sha256"]
+        summary = read_object(path)
+        searched, of_split = summary["data_sha256"], summary["split"]
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"cannot read {path}: {error}; search again with: {again}") from error
-    if searched != glyphs.digest():
+    if of_split == glyphs.split and searched != glyphs.digest():
         raise _changed(glyphs, again)
+
+
+def _set_aside_corrections(folder: Path, digest: str) -> None:
+    """Rename corrections.csv where the former search was of other images than those with this digest."""
+    corrections = folder / "corrections.csv"
+    try:
+        former = str(read_object(folder / "labels.json")["data_sha256"])
+    except (OSError, ValueError, KeyError):
+        return
+    if former == digest or not corrections.is_file():
+        return
+    kept = folder / f"corrections-{former[:8]}.csv"
+    corrections.replace(kept)
+    message = f"the images have changed; the corrections of the former ones are kept in {kept}"
+    warnings.warn(message, GlyphlabWarning, stacklevel=3)
 
 
 def _changed(glyphs: GlyphSet, again: str) -> DataError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -104,13 +104,20 @@ class LabelTarget:
         """
         folder = folder or self.folder(split)
         suspicions = read_labels(folder / "labels.csv")
+        return self.unchanged(split, folder, suspicions), suspicions
+
+    def unchanged(self, split: Split, folder: Path, suspicions: Sequence[Suspicion] = ()) -> GlyphSet:
+        """The images of one part, which the findings in `folder`, where there are any, are about.
+
+        Raises `DataError` where the images are no longer those of the search.
+        """
         stored = _stored_recipe(folder, self.recipe.data.name) if self.run is None else None
         glyphs = replace(self, recipe=stored or self.recipe).glyphs(split)
         judged = glyphs
         if self.run is not None and split == "test":
             judged = match_classes(glyphs, self.run.classifier().spec)
         require_searched(folder, suspicions, judged, self._find_command(split, folder))
-        return glyphs, suspicions
+        return glyphs
 
     def _find_command(self, split: Split, folder: Path) -> str:
         """How the findings in `folder` are made anew."""

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from glyphlab.data.pictures import class_labels
+from glyphlab.drawing import drawable
 from glyphlab.evaluation.mistakes.examination import Examination
 from glyphlab.evaluation.mistakes.find import Mistake
 from glyphlab.evaluation.mistakes.verdicts import Kind
-from glyphlab.evaluation.sheet import DARK, QUIET, Sheet, drawable, percent, shortened, wrapped
+from glyphlab.evaluation.sheet import DARK, QUIET, Sheet, percent, shortened, wrapped
 from glyphlab.files import whole_file
 
 if TYPE_CHECKING:

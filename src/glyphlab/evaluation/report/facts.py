@@ -90,7 +90,10 @@ def environment_rows(subject: Subject) -> list[tuple[str, str]]:
 
 def repeat_command(subject: Subject) -> str:
     """The command that repeats the run on the same machine."""
-    return f"glyphlab train --recipe {quoted(subject.run.folder / 'recipe.toml')}"
+    recipe, path = subject.run.recipe, quoted(subject.run.folder / "recipe.toml")
+    if recipe.transfer is None:
+        return f"glyphlab train --recipe {path}"
+    return f"glyphlab transfer {quoted(recipe.transfer.base)} {quoted(recipe.data.name)} --recipe {path}"
 
 
 def _flat(values: Mapping[str, Any], hidden: set[str], prefix: str = "") -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from glyphlab.training.run import Run
 class Subject:
     """Everything that sections of the report are made from.
 
-    examination: what is known of the mistakes.
+    examination: what is known of the mistakes. data: what the images were asked for by; None: the run's own.
     """
 
     run: Run
@@ -33,6 +34,7 @@ class Subject:
     evaluation: Evaluation
     glyphs: GlyphSet
     examination: Examination
+    data: str | Path | None = None
 
     def __post_init__(self) -> None:
         assert len(self.evaluation) == len(self.glyphs), (len(self.evaluation), len(self.glyphs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import mean
 
@@ -175,9 +176,10 @@ def advice(subject: Subject) -> list[Advice]:
     found: list[Advice] = []
     if subject.mistakes:
         what = "See every mistake as a file, beside the training images that are nearest to it."
-        found.append(Advice(what, f"glyphlab errors {run}"))
+        found.append(Advice(what, " ".join(filter(None, (f"glyphlab errors {run}", *_which_images(subject))))))
     found += _training_advice(subject)
-    if (suspicious := subject.kinds["label suspicious"]) and subject.own_data:
+    searchable = subject.own_data and subject.run.recipe.transfer is None  # its folds are trained from the beginning
+    if (suspicious := subject.kinds["label suspicious"]) and searchable:
         what = f"{counted(suspicious, 'label')} of these images may be wrong; the training labels then deserve a look."
         found.append(Advice(what, f"glyphlab labels find {run}"))
     if evaluation.calibration_error > _CALIBRATION_MATTERS and subject.temperature is None:
@@ -187,6 +189,14 @@ def advice(subject: Subject) -> list[Advice]:
     if subject.own_data:
         found.append(Advice("Compare it with another run on the same images.", f"glyphlab compare {run} OTHER-RUN"))
     return found
+
+
+def _which_images(subject: Subject) -> Iterator[str]:
+    """The options that name the evaluated images."""
+    if subject.data is not None:
+        yield f"--data {quoted(subject.data)}"
+    if subject.evaluation.split != "test":
+        yield f"--split {subject.evaluation.split}"
 
 
 def _training_advice(subject: Subject) -> list[Advice]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.data.locate import given_path
+from glyphlab.data.locate import given_path, user_path
+from glyphlab.data.naming import clean_name
 from glyphlab.errors import RunError
 from glyphlab.evaluation.calibration import Reliability, calibrated, reliability
 from glyphlab.evaluation.evaluate import evaluation_folder, judge
@@ -111,7 +112,7 @@ def write_report(
     classifier = classifier or run.classifier()
     if examination is None:
         examination = examine(run, classifier, evaluation, glyphs, data_dir=data_dir, on_progress=on_progress)
-    subject = Subject(run, classifier, evaluation, glyphs, examination)
+    subject = Subject(run, classifier, evaluation, glyphs, examination, data)
     parts = iter(range(_PARTS))
     on_progress(_WRITING, next(parts), _PARTS)
     shown = gather(subject)
@@ -132,7 +133,8 @@ def write_report(
 
 def report_path(run: Run, data_name: str | None = None, split: str = "test") -> Path:
     """Where a report is written: ``report.html`` in the run's folder, with data and part where they are not its own."""
-    name = evaluation_folder(run, Path(data_name).name if data_name else None, split).name
+    data_name = clean_name(user_path(data_name).resolve().name) if data_name else None  # a path may be as short as "."
+    name = evaluation_folder(run, data_name, split).name
     return run.folder / f"{name.replace('evaluation', 'report', 1)}.html"
 
 
