@@ -72,9 +72,7 @@ def test_a_shipped_model_learns_signs_and_the_result_is_used_like_any(signs: Pat
     assert recognizer.framing == "mnist" and recognizer.info.conformal is not None
     (answer,) = recognizer.predict([signs / "test" / "star" / "1.png"], coverage=0.8)
     assert answer.character == "star"
-    exported = cli(
-        "export", run.folder
-    )  # prediction sets were found by cross-validation: nothing could find them again
+    exported = cli("export", run.folder)  # the prediction sets came from cross-validation: no export could find them
     assert exported.code == 0 and "sets      at 95% hold the truth" in exported.out
     assert Recognizer.load(run.folder).info.conformal == recognizer.info.conformal
     again = cli("evaluate", run.folder, "--json")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -132,6 +133,17 @@ def test_a_folder_with_bad_files_and_odd_sizes(picture_folder: Path, write_pictu
     assert only(findings, "unreadable").examples == ("alpha/0.png (the file is empty)",)
     assert "alpha/1.png (7x7)" in findings[1].examples and "alpha/2.png (100x10)" in findings[1].examples
     assert only(check(picture_folder, skip_bad=True), "unreadable").severity == "note"
+
+
+def test_pictures_that_belong_to_no_part_are_found(picture_folder: Path, write_picture: Write, tmp_path: Path) -> None:
+    folder = tmp_path / "parted"
+    for part in ("train", "test"):
+        shutil.copytree(picture_folder, folder / part)
+    for place in ("train/alpha/more/1.png", "extra/b/2.png", "loose.png", ".hidden/3.png"):
+        write_picture(folder / place)
+    finding = only(check(folder), "unused")
+    assert finding.severity == "warning"
+    assert finding.examples == ("extra/b/2.png", "loose.png", "train/alpha/more/1.png")
 
 
 def test_the_gravest_come_first(picture_folder: Path) -> None:

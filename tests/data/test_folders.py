@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +60,21 @@ def test_train_and_test_folders_in_any_case(parted: Path) -> None:
     assert (train.counts().tolist(), test.counts().tolist()) == ([4, 3], [2, 0])
     assert train.ids[0] == "Train/a/0.png" and test.ids == ("test/a/0.png", "test/a/1.png")
     assert test.class_names == train.class_names == ("a", "b")
+
+
+def test_two_folders_for_one_part_are_refused(parted: Path, write_picture: Write) -> None:
+    for name in ("train", "training"):
+        write_picture(parted / name / "a" / "1.png")
+        with pytest.raises(DataError, match=f"found '(Train|{name})' and '(Train|{name})', expected one of them"):
+            read(parted)
+        shutil.rmtree(parted / name)
+
+
+def test_class_folders_have_one_order_whichever_way_accents_are_stored(write_picture: Write, tmp_path: Path) -> None:
+    for form in ("NFC", "NFD"):
+        for name in ("f", "é"):
+            write_picture(tmp_path / form / unicodedata.normalize(form, name) / "1.png")
+    assert [list_folder(tmp_path / form).class_names for form in ("NFC", "NFD")] == [("f", "é")] * 2
 
 
 def test_train_without_test_is_divided(parted: Path) -> None:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.data.catalogue import SOURCES, Split
-from glyphlab.data.decode import SMALLEST_SIZE, Channels, picture_size
+from glyphlab.data.decode import SMALLEST_SIZE, SUFFIXES, Channels, picture_size
 from glyphlab.data.folders import OnProgress, list_folder
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import user_path
+from glyphlab.data.naming import clean_name
 from glyphlab.data.pixel_csv import is_pixel_csv
 from glyphlab.data.saved import is_saved_folder
 from glyphlab.data.sources import load_dataset
@@ -48,7 +49,9 @@ class Finding:
     count: how many images or classes are concerned. examples: ids of some of them.
     """
 
-    kind: Literal["duplicate", "leak", "contradiction", "blank", "size", "unreadable", "empty", "few", "imbalance"]
+    kind: Literal[
+        "duplicate", "leak", "contradiction", "blank", "size", "unreadable", "empty", "few", "imbalance", "unused"
+    ]
     severity: Severity
     message: str
     count: int
@@ -67,8 +70,9 @@ def check(
 ) -> list[Finding]:
     """Load both splits of a data set and look for everything that `check_sets` looks for, the gravest first.
 
-    In a folder of pictures also: unreadable files (errors; notes with skip_bad) and odd picture sizes. The
-    other arguments are those of `load_dataset`. Raises `DataError` for data that cannot be loaded at all.
+    In a folder of pictures also: unreadable files (errors; notes with skip_bad), odd picture sizes, and pictures that
+    lie where none are looked for. The other arguments are those of `load_dataset`. Raises `DataError` for data that
+    cannot be loaded at all.
     """
     path = user_path(data)
     in_folder = not (isinstance(data, str) and data in SOURCES) and path.is_dir()
@@ -91,7 +95,7 @@ def check(
     sets = [load("train"), load("test")]
     findings = _unreadable(unreadable, skip_bad)
     if in_folder:
-        findings += _odd_sizes(path)
+        findings += _odd_sizes(path) + _unused(path)
     return _gravest_first(findings + check_sets(sets))
 
 
@@ -148,6 +152,24 @@ def _odd_sizes(root: Path) -> list[Finding]:
         )
         findings.append(Finding("size", "note", text, others))
     return findings
+
+
+def _unused(root: Path) -> list[Finding]:
+    """Pictures in the folder that belong to no part, such as those in folders within class folders."""
+    listing = list_folder(root)
+    used = set(listing.all_paths())
+    unused = [
+        clean_name(path.relative_to(root).as_posix())
+        for path in sorted(root.rglob("*"))
+        if path.suffix.lower() in SUFFIXES
+        and path not in used
+        and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(root).parts)
+        and path.is_file()
+    ]
+    if not unused:
+        return []
+    text = f"{_images(len(unused), 'picture')} passed over, in no class folder of the training or test part"
+    return [Finding("unused", "warning", text, len(unused), _some(unused))]
 
 
 def _is_blank(images: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -77,7 +77,7 @@ def list_folder(root: Path) -> Listing:
     are no class folders, only one, one without pictures, or when train/ and test/ disagree.
     """
     subfolders = {path.name.casefold(): path for path in _subfolders(root)}
-    train = next((subfolders[name] for name in _TRAIN_FOLDERS if name in subfolders), None)
+    train = _the_one(root, _TRAIN_FOLDERS)
     if train is None or _pictures(train):  # a folder "train" with pictures in it is a class of locomotives
         class_names, part = _list_classes(root)
         return Listing(root, class_names, part, None)
@@ -88,8 +88,16 @@ def list_folder(root: Path) -> Listing:
                 "only; merge it into train (a validation part is taken from there) or rename it to test"
             )
     class_names, part = _list_classes(train)
-    test = next((subfolders[name] for name in _TEST_FOLDERS if name in subfolders), None)
+    test = _the_one(root, _TEST_FOLDERS)
     return Listing(root, class_names, part, None if test is None else _list_test(test, class_names))
+
+
+def _the_one(root: Path, names: Sequence[str]) -> Path | None:
+    """The folder of one of these names, in small letters or capitals. Raises `DataError` for two of them."""
+    found = [path for path in _subfolders(root) if path.name.casefold() in names]
+    if len(found) > 1 and not any(_pictures(path) for path in found):
+        raise DataError(f"{root}: found '{found[0].name}' and '{found[1].name}', expected one of them; merge the two")
+    return found[0] if found else None
 
 
 def read_folder(
@@ -257,7 +265,7 @@ def _visible(folder: Path) -> list[Path]:
         entries = [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
     except OSError as error:
         raise DataError(f"cannot read the folder {folder}: {error.strerror or error}") from error
-    return sorted(entries, key=lambda path: natural_key(path.name))
+    return sorted(entries, key=lambda path: natural_key(clean_name(path.name)))
 
 
 def _subfolders(folder: Path) -> list[Path]:
