@@ -130,7 +130,7 @@ def test_resume_extends_and_refuses(cli: Callable[..., Any], picture_folder: Pat
     judged = cli("train", "--resume", folder)
     assert judged.code == 0 and "accuracy" in judged.out and (folder / "model.onnx").exists(), judged.err
     again = cli("train", "--resume", folder)
-    assert again.code == 2 and "already finished its 1 epochs; extend it with --epochs 2" in again.err
+    assert again.code == 2 and "already finished its 1 epoch; extend it with --epochs 2" in again.err
     other = cli("train", "--resume", folder, "--recipe", "mnist-net", "--epochs", 3)
     assert other.code == 2 and "begun with another recipe" in other.err
     for setting, cure in [("training.epochs=2", "use --epochs 2"), ("engine.threads=1", "remove it")]:

@@ -117,6 +117,15 @@ def test_a_teacher_must_not_know_the_images_that_judge_the_student(glyphs: Glyph
         train_glyphs(more, glyphs, runs_dir=tmp_path / "runs")
 
 
+def test_the_folds_of_a_teacher_are_the_students(glyphs: GlyphSet, tmp_path: Path) -> None:
+    in_fold = {"data.folds": 5, "data.fold": 1}
+    teacher = train_glyphs(recipe(seed=1).with_settings(in_fold), glyphs, runs_dir=tmp_path)
+    taught = recipe(teachers=[str(teacher.folder)], seed=1)
+    with pytest.raises(RecipeError, match=r"data\.split_seed = 1, and data\.folds = 5 and data\.fold = 1"):
+        train_glyphs(taught, glyphs, runs_dir=tmp_path / "runs")
+    assert train_glyphs(taught.with_settings(in_fold), glyphs, runs_dir=tmp_path / "runs").is_done
+
+
 def test_a_student_is_continued_with_the_teachers_it_had(
     glyphs: GlyphSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

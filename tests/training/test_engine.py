@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from glyphlab.errors import RecipeError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
 from glyphlab.training import engine as engine_module
 from glyphlab.training.engine import Engine, Timing, settle
@@ -180,3 +181,13 @@ def test_every_way_gives_nearly_the_same_logits(precision: str, channels_last: b
     logits = engine.forward(network, 12)(images)
     assert logits.dtype == torch.float32
     assert torch.allclose(logits, expected, atol=1e-5 if precision == "float32" else 2e-2)
+
+
+def test_what_this_machine_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(RecipeError, match=r"engine\.device is 'cuda', but this machine and torch offer only: .*cpu"):
+        Engine(device="cuda").require_usable()
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RecipeError, match=r"cannot compile for cpu here: expected a C\+\+ compiler"):
+        Engine(compile=True).require_usable()
+    Engine().require_usable()

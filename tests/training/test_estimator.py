@@ -139,8 +139,17 @@ def test_parameters_reach_the_recipe(images: np.ndarray, letters: np.ndarray) ->
     assert (recipe.training.lr, recipe.training.epochs, recipe.training.seed) == (0.2, 3, 9)
     assert recipe.data.validation == 0 and fitted.history_[-1].validation_loss is None
     assert recipe.engine.precision == "float32"  # "auto" is not timed, so that fits are quick and repeatable
+    assert recipe.engine.threads == torch.get_num_threads()
     kept = GlyphClassifier(FLAT, epochs=1, settings={"engine.channels_last": False}).fit(images, letters)
     assert kept.recipe_.engine.channels_last is False
+
+
+def test_numpys_numbers_are_numbers_and_the_callers_threads_stay(images: np.ndarray, letters: np.ndarray) -> None:
+    before = torch.get_num_threads()
+    settings = {"training.lr": np.float64(0.2), "engine.threads": np.int64(before + 1)}
+    fitted = GlyphClassifier(FLAT, epochs=np.int64(1), settings=settings).fit(images, letters)
+    assert (fitted.recipe_.training.epochs, fitted.recipe_.engine.threads) == (1, before + 1)
+    assert torch.get_num_threads() == before
 
 
 def test_pipelines_searches_and_clones(images: np.ndarray, letters: np.ndarray) -> None:

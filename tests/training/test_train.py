@@ -164,6 +164,17 @@ def test_extending_a_finished_run_equals_a_longer_run(straight: Run, picture_fol
     assert short.recipe.training.epochs == 4
 
 
+def test_fewer_epochs_than_were_trained_do_not_finish_a_run(picture_folder: Path, tmp_path: Path) -> None:
+    calls = iter(range(1000))
+    run = train(stateful(), picture_folder, runs_dir=tmp_path, stop=lambda: next(calls) > 15)
+    done = len(run.history)
+    assert 1 < done < 4
+    _replace(run.folder / "run.json", '"interrupted"', '"running"')  # as a process leaves it that is killed
+    with pytest.raises(RunError, match=rf"has already trained {done} epochs; extend it with --epochs {2 * done}"):
+        resume(run, epochs=1)
+    assert run.status["status"] == "running" and not run.is_done
+
+
 def test_an_extension_killed_at_once_can_be_continued(
     straight: Run, picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,8 +119,10 @@ def _require_unseen(run: Run, glyphs: GlyphSet, parts: Parts) -> None:
     theirs = run.recipe
     seen = len(np.intersect1d(Parts.carve(glyphs, theirs).train, parts.validation, assume_unique=True))
     if seen:
+        kept_back = f"data.validation to at most {theirs.data.validation:g}"
+        if theirs.data.folds is not None:
+            kept_back = f"data.folds = {theirs.data.folds} and data.fold = {theirs.data.fold}"
         raise RecipeError(
             f"training.teachers: {run.folder} was trained on {seen:,} of the {len(parts.validation):,} images that are "
-            f"validation's here; expected none: set data.split_seed = {theirs.split_seed}, and data.validation to at "
-            f"most {theirs.data.validation:g}"
+            f"validation's here; expected none: set data.split_seed = {theirs.split_seed}, and {kept_back}"
         )

@@ -60,6 +60,15 @@ class Engine:
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
 
+    def require_usable(self) -> None:
+        """Raise `RecipeError` for a device that this machine lacks, or for compiling without a compiler."""
+        _device(self.device)
+        if self.compile and not _can_compile(self):
+            raise RecipeError(
+                f"engine.compile is true, but torch cannot compile for {self.device} here: expected a C++ compiler "
+                "(g++ or clang++); install one, or set engine.compile = false"
+            )
+
     def settings(self) -> EngineSettings:
         """The same as a recipe section, so that a run records what it used."""
         return EngineSettings.model_validate(asdict(self))
@@ -125,6 +134,7 @@ def settle(
     machine lacks.
     """
     base = Engine(_device(settings.device), compile=settings.compile is True, threads=_threads(settings.threads))
+    base.require_usable()
     candidates = [
         replace(base, precision=precision, channels_last=channels_last)
         for precision in _choices(settings.precision, "float32", "bf16")

@@ -30,8 +30,8 @@ except ImportError:  # scikit-learn before 1.6
 
 
 _DATA_NAME = "arrays"
-# Stand in for a recipe's "auto". Timing what is fastest takes seconds, more than many fits, and may choose otherwise
-# the next time; here the same fit gives the same network.
+# Stand in for a recipe's "auto", and with them the number of threads that torch has. Timing what is fastest takes
+# seconds, more than many fits, and may choose otherwise the next time; here the same fit gives the same network.
 _ENGINE = {"precision": "float32", "channels_last": True, "compile": False}
 
 
@@ -123,16 +123,28 @@ class GlyphClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The recipe with this estimator's parameters in it. Raises `RecipeError`."""
         recipe = self.recipe if isinstance(self.recipe, Recipe) else Recipe.load(self.recipe)
         changes: dict[str, Any] = {"data.name": _DATA_NAME}
-        changes |= {f"engine.{key}": value for key, value in _ENGINE.items() if getattr(recipe.engine, key) == "auto"}
+        engine = _ENGINE | {"threads": torch.get_num_threads()}
+        changes |= {f"engine.{key}": value for key, value in engine.items() if getattr(recipe.engine, key) == "auto"}
         if self.epochs != "auto":
             changes["training.epochs"] = self.epochs
         if isinstance(self.random_state, int | np.integer):
             changes["training.seed"] = int(self.random_state)
         elif self.random_state is not None:
             changes["training.seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
-        return recipe.with_settings(changes | dict(self.settings or {}))
+        plain = {
+            key: value.item() if isinstance(value, np.generic) else value
+            for key, value in (changes | dict(self.settings or {})).items()
+        }
+        return recipe.with_settings(plain)
 
     def _train(self, recipe: Recipe, glyphs: GlyphSet) -> None:
+        threads = torch.get_num_threads()
+        try:
+            self._fit_to(recipe, glyphs)
+        finally:
+            torch.set_num_threads(threads)  # the caller's own, for what comes after
+
+    def _fit_to(self, recipe: Recipe, glyphs: GlyphSet) -> None:
         if self.runs_dir is None:
             trained = train_in_memory(recipe, glyphs)
             self.run_ = None

@@ -142,6 +142,10 @@ class Ending(Enum):
     TIME_BUDGET = "time budget used up"
 
 
+class DivergedError(RunError):
+    """The loss is no longer finite, which the settings are the cause of."""
+
+
 def fit(
     job: Job, state: TrainingState, keeper: Keeper, reporter: Reporter, stop_requested: Callable[[], bool]
 ) -> Ending:
@@ -322,8 +326,8 @@ def _require_finite(state: TrainingState, job: Job, keeper: Keeper) -> None:
         raise _diverged(state, job, keeper)
 
 
-def _diverged(state: TrainingState, job: Job, keeper: Keeper) -> RunError:
-    return RunError(
+def _diverged(state: TrainingState, job: Job, keeper: Keeper) -> DivergedError:
+    return DivergedError(
         f"the loss is no longer finite at step {state.step:,} (epoch {(state.step - 1) // job.steps_per_epoch + 1}); "
         f"the last good state is {keeper.kept_in}. "
         f"Lower training.lr (now {job.recipe.training.lr:g}) or set training.clip_norm = 1.0"

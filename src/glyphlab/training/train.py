@@ -163,19 +163,20 @@ def resume(
         if run.environment.get("teachers", {}) != fingerprints(recorded):
             raise RunError(f"{run.folder}: a teacher has changed since the run began; train anew")
         job, state = _as_recorded(recorded, glyphs, world)
+        planned = state.total_steps
         if run.checkpoint_path.exists():
-            planned = state.total_steps
             load_checkpoint(state, run.checkpoint_path)
-            state.total_steps = planned if epochs is not None else state.total_steps
+        is_complete = state.step >= state.total_steps
+        state.total_steps = planned if epochs is not None else state.total_steps
         if state.step >= state.total_steps:
-            if run.status["status"] == "running" and world.is_alone:  # killed before it could say so
+            if run.status["status"] == "running" and is_complete and world.is_alone:  # killed before it could say so
                 run.draw_curves(state.history)
                 run.set_status(Ending.FINISHED.value, state)
                 return run
-            done = state.step // job.steps_per_epoch
+            done = state.history[-1].epoch if state.history else 0
             raise RunError(
-                f"{run.folder} has already finished its {done} epochs; extend it with --epochs {2 * done}, "
-                "or train anew without --resume"
+                f"{run.folder} has already {'finished its' if is_complete else 'trained'} {done} "
+                f"epoch{'s' * (done != 1)}; extend it with --epochs {max(2 * done, 1)}, or train anew without --resume"
             )
         begin(world, recorded, images, state, run.data_dir(data_dir))
         if epochs is not None:
@@ -377,6 +378,7 @@ def _as_recorded(recipe: Recipe, glyphs: GlyphSet, world: World) -> tuple[Job, T
     """The work of a recipe that is settled already, and its state at step 0."""
     parts = Parts.carve(glyphs, recipe)
     engine = Engine(**for_process(recipe.engine, world).model_dump())
+    engine.require_usable()
     engine.activate()
     classifier = new_classifier(recipe, glyphs, parts)
     job = new_job(recipe, engine, glyphs, parts, world, Teachers.of(recipe, classifier.spec, engine, glyphs, parts))

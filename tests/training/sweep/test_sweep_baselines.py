@@ -8,7 +8,7 @@ from sklearn.svm import SVC
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.training.images import Parts
 from glyphlab.training.recipe import Recipe
-from glyphlab.training.sweep.baselines import Baseline, judge_baseline
+from glyphlab.training.sweep.baselines import Baseline, _subset, judge_baseline
 
 
 def noisy(count: int = 300) -> GlyphSet:
@@ -43,3 +43,13 @@ def test_a_part_of_the_training_images_is_stated() -> None:
     result = judge_baseline(Baseline(name="k-nearest-neighbours", images=30), recipe, glyphs, threads=1)
     assert (result["train_images"], result["train_images_of"]) == (30, 210)
     assert result["validation_images"] == 90
+
+
+@pytest.mark.parametrize(("classes", "count", "images"), [(3, 300, 7), (10, 60, 2), (26, 6000, 1000), (4, 8, 3)])
+def test_so_many_images_are_taken_as_are_asked_for(classes: int, count: int, images: int) -> None:
+    targets = np.arange(count) % classes
+    train = np.flatnonzero(np.arange(count) % 7 < 5)
+    chosen = _subset(targets, train, images, seed=1)
+    assert len(chosen) == len(np.unique(chosen)) == images and np.isin(chosen, train).all()
+    counts = np.bincount(targets[chosen], minlength=classes)
+    assert counts.max() - counts.min() <= 1

@@ -201,6 +201,23 @@ def test_settings_that_do_not_fit(space: str, settings: str, message: str) -> No
         define(space, settings)
 
 
+def test_settings_of_a_listed_trial_that_do_not_fit() -> None:
+    with pytest.raises(RecipeError, match=r"network\.width has no effect in a transfer"):
+        define('[search]\nmethod = "list"\n[[trial]]\nsettings = { "network.width" = 4 }', "")
+
+
+def test_a_class_without_a_picture_to_learn_from_is_refused(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    save_weights(prepared().classifier, weights)
+    recipe = next(iter(define().plan())).recipe
+    assert recipe is not None
+    settings = {"transfer.base": str(weights), "transfer.way": "finetune", "transfer.freeze": None, "engine.threads": 1}
+    train = bars("train")
+    others = np.flatnonzero(train.targets != 2)
+    with pytest.raises(DataError, match="class 'gamma' has no picture to learn from"):
+        train_glyphs(recipe.with_settings(settings), train.subset(others), runs_dir=tmp_path)
+
+
 def test_a_base_for_a_recipe_without_one_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"has a base, 'x', but its recipe \(fashion-net\) trains from the beginning"):
         SweepDefinition.load("fashion-60", base="x")

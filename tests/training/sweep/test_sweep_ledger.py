@@ -96,6 +96,17 @@ def test_a_sweep_goes_on_where_it_was_and_may_be_made_longer(tiny: Make, tmp_pat
     assert [entry.trial.key for entry in again.entries()] == [trial.key for trial in tiny(rest).plan(5)]
 
 
+@pytest.mark.parametrize("method", ["random", "tpe"])
+def test_more_trials_in_the_file_are_run(tiny: Make, tmp_path: Path, method: str) -> None:
+    rest = '[search]\nmethod = "{}"\ntrials = {}\n[space]\ntraining.lr = {{ low = 1e-4, high = 0.1, log = true }}'
+    for trials in (2, 4):
+        ledger = begun(tmp_path, tiny(rest.format(method, trials)))
+        with ledger.at_work("a"):
+            while isinstance(claim := ledger.claim("a", "here"), Claim):
+                ledger.end(claim, Standing.FINISHED, figures(0.5))
+        assert len(ledger.entries()) == trials
+
+
 def test_at_most_so_many_trials_are_begun(tiny: Make, tmp_path: Path) -> None:
     ledger = begun(tmp_path, tiny(), trials=2)
     with ledger.at_work("a"):

@@ -38,6 +38,28 @@ def test_workers_share_the_trials_of_a_server(tiny: Make, postgres: str, tmp_pat
     assert sorted(ran) == list(range(1, 9))
 
 
+@pytest.mark.parametrize(
+    ("method", "space", "trials"),
+    [
+        ("random", "training.lr = { low = 1e-4, high = 1e-2, log = true }", 3),
+        ("random", "network.width = { low = 2, high = 9 }", 3),
+        ("grid", "network.width = { low = 2, high = 6, step = 2 }", 3),
+        ("tpe", "network.width = { low = 2, high = 3 }\nnetwork.depth = [1, 2]", 4),  # repeats itself, then draws
+    ],
+)
+def test_ranges_go_into_a_database(
+    tiny: Make, postgres: str, tmp_path: Path, method: str, space: str, trials: int, request: pytest.FixtureRequest
+) -> None:
+    name = f"ranges-{request.node.name}"
+    count = "" if method == "grid" else f"trials = {trials}"
+    definition = tiny(f'[search]\nmethod = "{method}"\n{count}\n[space]\n{space}', name)
+    with Ledger.open(name, tmp_path, postgres) as ledger, ledger.at_work("w"):
+        ledger.begin(definition)
+        while isinstance(claim := ledger.claim("w", "here"), Claim):
+            ledger.end(claim, Standing.FINISHED, {"accuracy": 0.5, "loss": 1.0})
+        assert len({entry.trial.key for entry in ledger.entries()}) == trials
+
+
 def test_a_lost_connection_is_a_dead_worker(tiny: Make, postgres: str, tmp_path: Path) -> None:
     dying, living = (Ledger.open("lost", tmp_path, postgres) for _ in range(2))
     dying.begin(tiny(name="lost"))

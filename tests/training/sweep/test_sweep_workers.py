@@ -24,6 +24,7 @@ from glyphlab.training.sweep.ledger import Ledger
 from glyphlab.training.sweep.results import SweepResults
 from glyphlab.training.sweep.supervise import Nobody, begin_sweep, open_sweep, run_workers, threads_each
 from glyphlab.training.sweep.trial import Bench, Images, existing_run, run_trial
+from glyphlab.training.sweep.worker import _representative
 
 Make = Callable[..., SweepDefinition]
 FOUR = "[space]\ntraining.lr = [0.001, 0.003]\ntraining.batch_size = [16, 32]"
@@ -137,6 +138,47 @@ def test_engine_settings_that_a_trial_names_are_its_own(tiny: Make, tmp_path: Pa
     (run,) = Run.all_in(folder / "runs")
     engine = run.recipe.engine
     assert (engine.precision, engine.threads, engine.channels_last, engine.compile) == ("bf16", 2, False, False)
+
+
+@pytest.mark.parametrize("first", ["rough", "plain"])
+def test_no_trials_own_engine_is_that_of_the_others(tiny: Make, tmp_path: Path, first: str) -> None:
+    trials = {"rough": 'settings = { "engine.precision" = "bf16" }', "plain": 'settings = { "training.lr" = 0.1 }'}
+    order = sorted(trials, key=lambda name: name != first)
+    listed = "".join(f'[[trial]]\nname = "{name}"\n{trials[name]}\n' for name in order)
+    ledger, _ = begin_sweep(tiny('[search]\nmethod = "list"\n' + listed), sweeps_dir=tmp_path)
+    assert _representative(ledger).engine == ledger.definition.base.engine
+
+
+def test_a_hiccup_of_the_storage_leaves_the_trial_open(
+    tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, folder = begin_sweep(tiny(), sweeps_dir=tmp_path)
+
+    def unreachable(*_: object) -> bool:
+        raise RunError("the storage does not answer")
+
+    with monkeypatch.context() as patch, ledger.at_work("me"):
+        patch.setattr(Ledger, "report", unreachable)
+        claim = ledger.claim("me", "here")
+        assert isinstance(claim, Claim)
+        with pytest.raises(RunError, match="does not answer"):
+            run_trial(claim, bench(ledger, folder))
+    assert ledger.entries()[0].standing is Standing.STOPPED
+    assert run_one(bench(ledger, folder)) is Standing.FINISHED
+
+
+def test_a_trial_that_diverges_has_failed(tiny: Make, tmp_path: Path) -> None:
+    rest = LISTED + 'settings = { "training.lr" = 1e30, "training.optimizer" = "sgd" }'
+    ledger, folder = begin_sweep(tiny(rest), sweeps_dir=tmp_path)
+    assert run_one(bench(ledger, folder)) is Standing.FAILED
+    assert "the loss is no longer finite" in ledger.entries()[0].failure
+
+
+def test_what_a_worker_stumbles_over_is_not_laid_to_its_locks(tiny: Make, tmp_path: Path) -> None:
+    ledger, _ = begin_sweep(tiny(), sweeps_dir=tmp_path)
+    for context in (ledger.at_work("me"), ledger.exclusive()):
+        with pytest.raises(FileNotFoundError), context:
+            Path(tmp_path / "missing.png").read_bytes()
 
 
 def test_a_classifier_that_cannot_be_fitted_is_a_failed_trial(tiny: Make, tmp_path: Path) -> None:

@@ -89,9 +89,14 @@ def _pixels(glyphs: GlyphSet, indices: NDArray[np.int64]) -> NDArray[np.float32]
 
 def _subset(targets: NDArray[np.int64], train: NDArray[np.int64], images: int | None, seed: int) -> NDArray[np.int64]:
     """At most `images` of the training indices, with the same mix of classes."""
-    from glyphlab.data.glyphset import stratified_split
+    import numpy as np
 
     if images is None or images >= len(train):
         return train
-    _, small = stratified_split(targets[train], images / len(train), seed)
-    return train[small]
+    shuffled = np.random.default_rng(seed).permutation(train)
+    # Where each image stands among those of its class, from 0 to 1: the first of all these have every class's share.
+    stands = np.empty(len(train))
+    for target in np.unique(targets[train]):
+        own = np.flatnonzero(targets[shuffled] == target)
+        stands[own] = (np.arange(len(own)) + 0.5) / len(own)
+    return np.sort(shuffled[np.argsort(stands, kind="stable")[:images]])

@@ -17,18 +17,19 @@ from typing import Any, Self
 
 import numpy as np
 import optuna
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import TrialState
 
 from glyphlab.errors import RecipeError, RunError
+from glyphlab.files import writing
 from glyphlab.training.sweep.definition import SweepDefinition
 from glyphlab.training.sweep.entry import Claim, Entry, Nothing, Standing, entry_of, trial_record
 from glyphlab.training.sweep.locks import Locks, unreachable
 from glyphlab.training.sweep.settings import Trial
-from glyphlab.training.sweep.space import encoded
-from glyphlab.training.sweep.storage import open_journal, open_postgres
+from glyphlab.training.sweep.space import Dimension, encoded
+from glyphlab.training.sweep.storage import JOURNAL_NAME, open_journal, open_postgres
 
 FORMAT = "glyphlab-sweep-1"
 # A trial that ended so many workers without finishing a single epoch would end the next one too.
@@ -95,6 +96,8 @@ class Ledger:
                 assert self._study_id is not None
                 # One attribute, so that a sweep is never half begun.
                 self._storage.set_study_user_attr(self._study_id, "sweep", _sealed(definition))
+            # Beside what was sealed, for how many trials there are may change.
+            self._storage.set_study_user_attr(self.study._study_id, "trials", definition.search.trials)
             written = {entry.trial.key for _, entry in self._entries()}
             for trial in definition.plan(trials):
                 if trial.key not in written:
@@ -168,7 +171,7 @@ class Ledger:
             for trial_id, entry in entries:
                 if entry.standing is Standing.STOPPED and self._may_go_on(trial_id, entry):
                     return self._hand_over(trial_id, entry, owner, host)
-            limit = trials or self.definition.search.trials
+            limit = trials or self.fact("trials")
             begun = sum(entry.standing is not Standing.WAITING for _, entry in entries)
             if limit is None or begun < limit:
                 for trial_id, entry in entries:
@@ -259,19 +262,13 @@ class Ledger:
 
     def _enqueue(self, trial: Trial) -> None:
         params = {} if self.definition.listed else {key: encoded(value) for key, value in trial.point.items()}
-        # Optuna needs to know what a parameter may be, for its own tools; a point of a plan is a category.
-        values = {key: self._categories(key) for key in params}
         template = optuna.trial.create_trial(
             state=TrialState.WAITING,
             params=params,
-            distributions={key: CategoricalDistribution(values[key] or [params[key]]) for key in params},
+            distributions={d.key: _distribution(d) for d in self.definition.space.dimensions if d.key in params},
             user_attrs={"trial": trial_record(trial)},
         )
         self._storage.create_new_trial(self.study._study_id, template_trial=template)
-
-    def _categories(self, key: str) -> list[Any]:
-        dimension = next(dimension for dimension in self.definition.space.dimensions if dimension.key == key)
-        return [encoded(value) for value in dimension.listed or ()]
 
     def _hand_over(self, trial_id: int, entry: Entry, owner: str, host: str) -> Claim:
         attributes = {"attempts": entry.attempts + 1, "host": host, "owner": owner}
@@ -349,9 +346,20 @@ class Ledger:
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            yield
+            with writing(self.folder / JOURNAL_NAME):
+                yield
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             raise RunError(unreachable(self.address, error.__cause__ or error)) from None
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    """What Optuna's sampler is asked for by `Dimension.suggest`: a database takes no other for the same setting."""
+    if dimension.values is not None:
+        return CategoricalDistribution([encoded(value) for value in dimension.values])
+    if dimension.whole:
+        step = int(dimension.step) if dimension.step is not None else 1
+        return IntDistribution(int(dimension.low), int(dimension.high), step=step, log=dimension.log)
+    return FloatDistribution(dimension.low, dimension.high, step=dimension.step, log=dimension.log)
 
 
 def _sealed(definition: SweepDefinition) -> dict[str, Any]:

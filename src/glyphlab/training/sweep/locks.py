@@ -56,14 +56,14 @@ class FileLocks:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """A context in which no other process is."""
-        with writing(self.folder), FileLock(self.folder / "claim.lock"):
+        with self._locked(self.folder / "claim.lock"):
             yield
 
     @contextmanager
     def hold(self, owner: str) -> Iterator[None]:
         """Be alive."""
         path = self._path(owner)
-        with writing(self.folder), FileLock(path):
+        with self._locked(path):
             yield
         path.unlink(missing_ok=True)
 
@@ -79,6 +79,17 @@ class FileLocks:
             return True
         lock.release()
         return False
+
+    @contextmanager
+    def _locked(self, path: Path) -> Iterator[None]:
+        """While the lock is held; only what fails in taking it is about this folder."""
+        lock = FileLock(path)
+        with writing(self.folder):
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def require_held(self) -> None:
         """A file lock is never lost."""

@@ -145,6 +145,8 @@ def _own_recipe(listed: ListedTrial, parsed: SweepFile, base: Recipe, folder: Pa
         if not parsed.search.maximised:
             raise RecipeError("a baseline has no loss; set search.objective = 'validation_accuracy', or take it out")
         return None
+    if idle := transfer_mistakes(base, flat(listed.settings)):
+        raise RecipeError(idle[0])
     if listed.recipe is None:
         return _placed(base.with_settings(flat(listed.settings)), parsed)
     shared = _recipe(listed.recipe, folder).with_settings(flat(parsed.settings))

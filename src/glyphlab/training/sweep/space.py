@@ -78,8 +78,7 @@ class Dimension:
             drawn = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
         else:
             drawn = rng.uniform(self.low, self.high)
-        # Six digits are enough for any setting, and can be read and typed again.
-        return min(max(round(drawn), int(self.low)), int(self.high)) if self.whole else float(f"{drawn:.6g}")
+        return min(max(round(drawn), int(self.low)), int(self.high)) if self.whole else self._rounded(drawn)
 
     def suggest(self, trial: optuna.Trial) -> Any:
         """The value that Optuna's sampler chooses."""
@@ -88,8 +87,11 @@ class Dimension:
         if self.whole:
             step = int(self.step) if self.step is not None else 1
             return trial.suggest_int(self.key, int(self.low), int(self.high), step=step, log=self.log)
-        value = trial.suggest_float(self.key, self.low, self.high, step=self.step, log=self.log)
-        return float(f"{value:.6g}")
+        return self._rounded(trial.suggest_float(self.key, self.low, self.high, step=self.step, log=self.log))
+
+    def _rounded(self, drawn: float) -> float:
+        """To six digits, which are enough for any setting, and can be read and typed again; within the range."""
+        return min(max(float(f"{drawn:.6g}"), self.low), self.high)
 
     def to_record(self) -> dict[str, Any]:
         """The dimension as a sweep file has it, as JSON values."""

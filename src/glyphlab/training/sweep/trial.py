@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import DataError, ModelError, RecipeError, RunError
+from glyphlab.errors import DataError, ModelError, RecipeError
 from glyphlab.files import write_json
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.images import Parts, load_images
-from glyphlab.training.loop import Ending
+from glyphlab.training.loop import DivergedError, Ending
 from glyphlab.training.progress import Plan, Reporter, StepNews
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
@@ -96,12 +96,7 @@ def run_trial(claim: Claim, bench: Bench) -> Standing:
         return Standing.FINISHED
     try:
         run, hopeless = _train(claim, bench)
-    except (RecipeError, ModelError) as error:
-        return _failed(claim, ledger, error)
-    except RunError as error:
-        left = existing_run(bench.runs_dir, ledger.name, claim.entry.number)
-        if left is None or left.status["status"] != "failed" or isinstance(error.__cause__, OSError):
-            raise
+    except (RecipeError, ModelError, DivergedError) as error:
         return _failed(claim, ledger, error)
     if hopeless:
         write_json(run.folder / "run.json", run.status | {"status": PRUNED})

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glyphlab.errors import GlyphlabError
-from glyphlab.files import write_json
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.sweep.entry import Nothing, Standing
 from glyphlab.training.sweep.ledger import Ledger
@@ -89,9 +88,10 @@ def _bench(
     from glyphlab.training.sweep.trial import Bench, Images, settle_engine
 
     images = Images(Path(orders.data_dir) if orders.data_dir else None)
-    path = Path(orders.folder) / f"engine-{socket.gethostname()}.json"
+    fact = f"engine-{socket.gethostname()}"
     with ledger.exclusive():
-        if not path.exists():
+        engine = ledger.fact(fact)
+        if engine is None:
             recipe = located(_representative(ledger), Path(orders.folder))
             # Precision changes figures a little, so machines must not differ in it; the rest changes only the speed.
             precision = ledger.fact("precision")
@@ -100,15 +100,17 @@ def _bench(
             engine = settle_engine(recipe, images, orders.threads)
             if precision is None:
                 ledger.set_fact("precision", engine["engine.precision"])
-            write_json(path, engine)
-        engine = json.loads(path.read_text(encoding="utf-8")) | {"engine.threads": orders.threads}
+            ledger.set_fact(fact, engine)
+    engine = engine | {"engine.threads": orders.threads}
     return Bench(ledger, Path(orders.folder) / "runs", images, engine, orders.threads, stopping, tell)
 
 
 def _representative(ledger: Ledger) -> Recipe:
-    """The recipe on which the engine is timed: of the first trial that is a network."""
+    """The recipe on which the engine is timed: of the first trial that is a network, without an engine of its own."""
+    base = ledger.definition.base
     recipes = (entry.trial.recipe for entry in ledger.entries())
-    return next((recipe for recipe in recipes if recipe is not None), ledger.definition.base)
+    first = next((recipe for recipe in recipes if recipe is not None), base)
+    return first.model_copy(update={"engine": base.engine})
 
 
 class _News:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from glyphlab.data.glyphset import GlyphSet
@@ -42,6 +43,12 @@ def started(recipe: Recipe, glyphs: GlyphSet, parts: Parts) -> Classifier:
         raise RecipeError(
             f"recipe '{recipe.name}': transfer.way = '{settings.way}'{' with transfer.add' if settings.add else ''} is "
             f"not trained from weights as a run of its own; expected {' or '.join(TRAINED_WAYS)}, without add"
+        )
+    missing = np.bincount(glyphs.targets[parts.train], minlength=len(glyphs.class_names)) == 0
+    if missing.any():
+        raise DataError(
+            f"{glyphs.name}: class '{glyphs.class_names[int(np.argmax(missing))]}' has no picture to learn from beside "
+            "those kept back for validation; add some, or take the class out"
         )
     base = load_weights(Path(settings.base))
     if glyphs.image_shape != base.spec.image_shape:
