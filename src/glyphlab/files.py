@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from glyphlab.errors import RunError
 
@@ -40,6 +40,24 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         cause = _CAUSES.get(error.errno or 0, error.strerror or str(error))
         raise RunError(f"cannot write {path}: {cause}") from error
+
+
+def hold(stream: IO[bytes]) -> bool:
+    """Keep other processes off an open file, until it is closed or its process ends; False: another one has it.
+
+    Without effect on Windows, and on network file systems that have no locks.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        return True
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @contextlib.contextmanager

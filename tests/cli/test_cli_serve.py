@@ -94,6 +94,12 @@ def test_beyond_this_machine_a_token_is_demanded(cli: Callable[..., Any], tmp_pa
     assert len(outcome.err.splitlines()) == 1
 
 
+def test_a_second_service_on_the_same_home_is_refused(cli: Callable[..., Any], tmp_path: Path) -> None:
+    with serving(tmp_path):
+        done = cli("serve", "--no-browser", "--port", 0, "--home", tmp_path / "home")
+        assert done.code == 2 and "another Glyphlab serves" in done.err and "choose another --home" in done.err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

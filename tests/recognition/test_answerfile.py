@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,19 @@ def test_what_was_not_counted_in_is_cut_off(tmp_path: Path) -> None:
         answers.append(b"two\n", replace(answers.progress, pictures=2, done=True))
     assert path.read_bytes() == b"head\none\ntwo\n"
     assert Note.read(path.with_suffix(".json")) == Note(JOB, Progress(size_bytes=13, pictures=2, done=True))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_said_and_nothing_hides_it(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    with answer_file(path, JOB, b"head\n"):
+        pass
+    with pytest.raises(RunError, match=r"the disk is full"), answer_file(path, JOB, b"head\n") as answers:
+        with Path("/dev/full").open("ab") as full:
+            os.dup2(full.fileno(), answers._stream.fileno())
+        answers.append(b"one\n", answers.progress)
+    with answer_file(path, JOB, b"head\n") as answers:
+        assert answers.progress.size_bytes == 5
 
 
 def test_a_kill_before_the_first_note_begins_again(tmp_path: Path) -> None:

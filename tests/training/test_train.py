@@ -18,13 +18,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from glyphlab.data.sources import load_dataset
 from glyphlab.errors import DataError, RecipeError, RunError
 from glyphlab.training.checkpoint import Best, TrainingState
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.progress import Silent, StepNews
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
-from glyphlab.training.train import compose, resume, train
+from glyphlab.training.train import compose, resume, train, train_glyphs
 
 # Everything that keeps state: dropout, batch norm, Adam's moments, EMA, plateau, augmentation, an incomplete batch.
 STATEFUL: dict[str, Any] = {
@@ -166,7 +167,8 @@ def test_extending_a_finished_run_equals_a_longer_run(straight: Run, picture_fol
 
 def test_fewer_epochs_than_were_trained_do_not_finish_a_run(picture_folder: Path, tmp_path: Path) -> None:
     calls = iter(range(1000))
-    run = train(stateful(), picture_folder, runs_dir=tmp_path, stop=lambda: next(calls) > 15)
+    glyphs = load_dataset(picture_folder)
+    run = train_glyphs(compose(stateful(), picture_folder), glyphs, runs_dir=tmp_path, stop=lambda: next(calls) > 15)
     done = len(run.history)
     assert 1 < done < 4
     _replace(run.folder / "run.json", '"interrupted"', '"running"')  # as a process leaves it that is killed

@@ -104,6 +104,12 @@ def test_the_cookie_outlives_a_restart_but_not_another_token() -> None:
     assert Keys(TOKEN).cookie == Keys(TOKEN).cookie != Keys(f"{TOKEN}x").cookie
 
 
+@pytest.mark.parametrize("token", ["pässwörter-sind-lang", f" {TOKEN} ", f"{TOKEN} {TOKEN}", "\udcff" * 20])
+def test_a_token_that_no_header_carries_is_refused(token: str) -> None:
+    with pytest.raises(GlyphlabError, match="no header carries unchanged"):
+        Keys(token)
+
+
 def test_a_short_token_is_refused() -> None:
     with pytest.raises(GlyphlabError, match="the token has 5 characters; expected at least 16"):
         Keys("12345")

@@ -100,7 +100,8 @@ def test_a_picture_that_was_cut_short_is_refused_with_the_cure(client: TestClien
     noise = np.random.default_rng(8).integers(0, 256, (64, 64), dtype=np.uint8)
     whole = cv2.imencode(".jpg", noise)[1].tobytes()
     error = post(client, "/predict", whole[: len(whole) // 2]).json()["error"]
-    assert "truncated" in error["message"] and error["cure"] == "save or copy the picture again"
+    assert error["message"].startswith("damaged (") and "truncated" in error["message"]
+    assert error["cure"] == "save or copy the picture again"
 
 
 def test_a_bomb_is_refused_by_its_header_without_decoding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import sys
 import threading
 import time
 import zipfile
@@ -148,6 +149,25 @@ def test_pictures_that_somebody_put_there_count_as_well(tmp_path: Path) -> None:
     samples.refresh()
     (id_,) = samples.ids("Mine")["x"]
     assert samples.find(id_).name == "photo 1.jpg"
+
+
+def test_links_to_nowhere_and_folders_are_no_drawings(tmp_path: Path) -> None:
+    Samples(tmp_path, most=10).add("Greek", "α", b"png")
+    inside = tmp_path / "Greek" / "α"
+    (inside / "lost.png").symlink_to(tmp_path / "nowhere.png")
+    (inside / "folder.png").mkdir()
+    assert Samples(tmp_path, most=10).counts() == {"Greek": {"α": 1}}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux alone")
+def test_names_that_are_no_text_go_into_the_archive(tmp_path: Path) -> None:
+    Samples(tmp_path, most=10).add("Greek", "α", b"png")
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/Greek/\xff"))
+    odd.mkdir()
+    (odd / "1.png").write_bytes(b"png")
+    _, content = Samples(tmp_path, most=10).zipped("Greek")
+    with content, zipfile.ZipFile(content) as archive:
+        assert "Greek/\\udcff/1.png" in archive.namelist()
 
 
 def test_a_class_without_drawings_leaves_no_empty_folder(tmp_path: Path) -> None:

@@ -85,6 +85,12 @@ def test_extreme_drawings_stay_small(points: list[list[float]], size: float) -> 
         assert drawing is None or drawing.image.size <= 2_600 * 600
 
 
+def test_an_eraser_wider_than_opencv_draws_takes_all_away() -> None:
+    eraser = Stroke.of([[150, 150, 1], [160, 160, 1]], 2000, erases=True)
+    drawing = render([Stroke.of([[100, 100], [101, 100]], 0.5), eraser])
+    assert drawing is None or (drawing.image == 255).all()
+
+
 def test_free_columns_tell_a_line_from_a_character() -> None:
     one, seven_alone = Stroke.of([[300, 40], [300, 260]], 18), seven()
     assert stand_side_by_side([*seven_alone, one])

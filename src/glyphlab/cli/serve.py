@@ -77,6 +77,7 @@ def serve(
     from glyphlab.data.locate import user_path
     from glyphlab.files import require_writable
     from glyphlab.web.access import Keys, is_loopback
+    from glyphlab.web.home import sole_use
     from glyphlab.web.limits import Limits
     from glyphlab.web.server import bind, run
 
@@ -89,7 +90,7 @@ def serve(
         )
     if runs_dir is not None and not user_path(runs_dir).is_dir():
         raise GlyphlabError(f"--runs-dir is '{runs_dir}'; expected a folder of runs; train one first, or leave it out")
-    with bind(host, port) as bound:
+    with bind(host, port) as bound, sole_use(user_path(home or "glyphlab-home")):
         address, limits = _address(host, bound.getsockname()[1]), Limits()
         keys = Keys(secret, lambda link: _say(f"for the next device: {address}{link}")) if secret is not None else None
         app = _app(

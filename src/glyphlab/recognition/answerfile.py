@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 from glyphlab.errors import RunError
-from glyphlab.files import make_folder, write_json, writing
+from glyphlab.files import hold, make_folder, write_json, writing
 
 _FORMAT = "glyphlab-answers-1"
 
@@ -98,8 +98,9 @@ def answer_file(path: Path, job: dict[str, Any], header: bytes) -> Iterator[Answ
     note_path = path.with_suffix(".json")
     with writing(path):
         stream = path.open("ab")
-    with stream:
-        _lock(stream, path)
+    try:
+        if not hold(stream):
+            raise RunError(f"{path} is being written by another process; wait for it, or stop it first")
         if note_path.exists():
             note = Note.read(note_path)
             _refuse_another(note.job, job, path)
@@ -117,6 +118,10 @@ def answer_file(path: Path, job: dict[str, Any], header: bytes) -> Iterator[Answ
         if note.progress.size_bytes == 0:
             answers.append(header, note.progress)
         yield answers
+    finally:
+        # What counts is on the disk; rows that a full disk refused must not be tried once more, and hide the reason.
+        with suppress(OSError):
+            stream.close()
 
 
 def _refuse_another(begun: dict[str, Any], job: dict[str, Any], path: Path) -> None:
@@ -127,17 +132,3 @@ def _refuse_another(begun: dict[str, Any], job: dict[str, Any], path: Path) -> N
             f"{path} was begun with another {key.replace('_', ' ')}: {begun.get(key)!r}, now {job[key]!r}; choose "
             "another --out, or call it as before"
         )
-
-
-def _lock(stream: IO[bytes], path: Path) -> None:
-    """Keep a second process off; the lock goes when the file is closed, also by a crash."""
-    try:
-        import fcntl
-    except ModuleNotFoundError:  # Windows, where an open file cannot be deleted but can be written twice
-        return
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise RunError(f"{path} is being written by another process; wait for it, or stop it first") from None
-    except OSError:  # a network file system without locks: the scheduler must not start a part twice
-        return

@@ -62,6 +62,11 @@ class Keys:
                 f"the token has {len(token)} characters; expected at least {SHORTEST_TOKEN}, as 'openssl rand -hex 16' "
                 "makes them"
             )
+        if not (token.isascii() and token.isprintable()) or " " in token:
+            raise GlyphlabError(
+                "the token has characters that no header carries unchanged; expected letters, digits and signs of "
+                "ASCII, without spaces"
+            )
         self._token = token.encode()
         self._announce = announce
         # Derived, so that cookies outlive a restart, and one that leaks does not tell the token.

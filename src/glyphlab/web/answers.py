@@ -16,12 +16,12 @@ from glyphlab.imaging.box import Box
 from glyphlab.imaging.glyph import find_ink
 from glyphlab.imaging.picture import load_picture
 from glyphlab.recognition.prediction import Rule
-from glyphlab.recognition.preparation import describe, preparation_of
+from glyphlab.recognition.preparation import preparation_of
 from glyphlab.recognition.reader import Character, Page, read
 from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.web.shelf import Offer, Shelf
 from glyphlab.web.strokes import Stroke, render, stand_side_by_side
-from glyphlab.web.uploads import check_picture, data_url, png
+from glyphlab.web.uploads import check_picture, data_url, nameless, png
 
 _SURE = 0.5  # least probability of an answer that counts as sure, beside its set
 _LOOKED_AT = 600  # pixels; enough to tell whether a picture is blank
@@ -73,10 +73,8 @@ def as_json(value: dict[str, Any]) -> bytes:
 
 def glyph_of(recognizer: Recognizer, picture: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
     """What the network is shown of a picture. Raises `ImageError`."""
-    try:
+    with nameless():
         return preparation_of(recognizer.info)(picture)
-    except ImageError as error:  # whoever drew or sent it knows of no array and of no bytes
-        raise ImageError(str(error).removeprefix(f"{describe(picture)}: ")) from None
 
 
 def page_value(offer: Offer, recognizer: Recognizer, page: Page, coverage: float, began: float) -> dict[str, Any]:
@@ -111,9 +109,9 @@ def read_page(
     recognizer: Recognizer, content: bytes | NDArray[np.uint8], only: str | None, context: bool, language: str
 ) -> Page:
     """What is written on a page. Raises `ImageError`, `ModelError`, `GlyphlabError`."""
-    return read(
-        recognizer, content, only=only or None, context=context, language=language, alternatives=_READ_ALTERNATIVES
-    )
+    wishes: dict[str, Any] = {"only": only or None, "context": context, "language": language}
+    with nameless():
+        return read(recognizer, content, **wishes, alternatives=_READ_ALTERNATIVES)
 
 
 def _answer(
@@ -142,7 +140,10 @@ def _answer(
 
 def _is_blank(picture: bytes | NDArray[np.uint8]) -> bool:
     """Whether nothing is written on a picture that could not be prepared."""
-    return not find_ink(load_picture(picture, enough=_LOOKED_AT)).any()
+    try:
+        return not find_ink(load_picture(picture, enough=_LOOKED_AT)).any()
+    except ImageError:  # it is damaged, which has been said
+        return False
 
 
 def _blank(offer: Offer, began: float) -> dict[str, Any]:

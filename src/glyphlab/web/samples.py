@@ -17,6 +17,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -237,8 +238,9 @@ class Samples:
         with zipfile.ZipFile(archive_file, "w", zipfile.ZIP_STORED) as archive:
             for path, folder in paths.items():
                 if path.is_file():  # it may have been deleted meanwhile
-                    archive.writestr(f"{alphabet.folder.name}/{folder}/{path.name}", path.read_bytes())
-            archive.writestr(f"{alphabet.folder.name}/{_LIST}", json.dumps(_list_of(alphabet), ensure_ascii=False))
+                    archive.writestr(_as_text(f"{alphabet.folder.name}/{folder}/{path.name}"), path.read_bytes())
+            listing = _as_text(json.dumps(_list_of(alphabet), ensure_ascii=False))
+            archive.writestr(_as_text(f"{alphabet.folder.name}/{_LIST}"), listing)
         archive_file.seek(0)
         return re.sub(r"[^A-Za-z0-9_-]+", "_", alphabet.folder.name).strip("_") or "drawings", archive_file
 
@@ -317,11 +319,20 @@ def _read_alphabet(folder: Path) -> _Alphabet:
 
 def _pictures(folder: Path) -> Iterator[tuple[str, Path]]:
     """A class's pictures by id, oldest first. Files that somebody put there himself get an id made of their place."""
-    files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
-    for path in sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name)):
+    files: list[tuple[int, str, Path]] = []
+    for path in folder.iterdir():
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+            with suppress(FileNotFoundError):  # deleted at this moment by another program
+                files.append((path.stat().st_mtime_ns, path.name, path))
+    for _, _, path in sorted(files):
         own = _ID.fullmatch(path.stem) and path.suffix == ".png"
         place = "/".join(path.parts[-3:]).encode("utf-8", "surrogateescape")
         yield (path.stem if own else hashlib.sha256(place).hexdigest()[:32]), path
+
+
+def _as_text(name: str) -> str:
+    """A file's name for an archive, which takes no bytes that are not UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _delete_halves(folder: Path) -> None:

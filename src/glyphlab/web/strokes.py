@@ -20,6 +20,7 @@ _LARGEST_SCALE = 12.0
 _MARGIN = 0.12  # of the ink's longer side, on all sides
 _PRESSURE_UNKNOWN = 0.5  # what browsers give for a mouse; pens give 0 to 1
 _FARTHEST = 100_000.0  # pixels of the canvas; beyond, coordinates are a mistake and are moved to here
+_WIDEST = 32_767  # that OpenCV draws
 _SUBPIXELS = 4  # binary digits behind the point in OpenCV's coordinates
 _GAP = 0.12  # of the drawing's height: a wider free column parts two characters
 
@@ -131,7 +132,7 @@ def _draw(stroke: Stroke, drawing: Drawing) -> None:
     colour = _PAPER if stroke.erases else _INK
     places = (stroke.points - (drawing.left, drawing.top)) * drawing.scale
     fixed = np.rint(places * (1 << _SUBPIXELS)).astype(np.int32)
-    widths = np.maximum(np.rint(stroke.widths * drawing.scale), 1).astype(int)
+    widths = np.clip(np.rint(stroke.widths * drawing.scale), 1, _WIDEST).astype(int)
     if len(fixed) == 1 or not np.ptp(fixed, axis=0).any():
         radius = round(float(widths.max()) / 2 * (1 << _SUBPIXELS))
         x, y = fixed[0].tolist()

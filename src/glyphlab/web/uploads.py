@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -42,13 +45,23 @@ def check_picture(content: bytes, most_pixels: int) -> None:
         )
 
 
+@contextmanager
+def nameless() -> Iterator[None]:
+    """Without "the bytes" and "the array" in what is wrong with a picture: whoever sent or drew it knows of neither."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(re.sub("^the (bytes|array): ", "", str(error))) from None
+
+
 def for_keeping(content: bytes, most_pixels: int) -> bytes:
     """A picture as it is kept: no larger than preparing needs, a PNG with nothing but pixels in it.
 
     Raises `Refusal`, `ImageError`.
     """
     check_picture(content, most_pixels)
-    return png(load_picture(content, enough=_KEPT_SIDE))
+    with nameless():
+        return png(load_picture(content, enough=_KEPT_SIDE))
 
 
 def png(image: NDArray[np.uint8]) -> bytes:

@@ -14,9 +14,9 @@ export async function compareView(a, b) {
     h("h1", {}, look.versus(a, b)),
     words.map((sentence) => h("p", { class: "lead" }, sentence)),
     h("h2", {}, look.figures),
-    table(figures),
+    table(look.figures, figures),
     h("h2", {}, look.settings),
-    settings.rows.length ? table(settings) : h("p", { class: "muted" }, look.same),
+    settings.rows.length ? table(look.settings, settings) : h("p", { class: "muted" }, look.same),
     images.map(({ title, png }) =>
       h(
         "figure",
@@ -28,8 +28,8 @@ export async function compareView(a, b) {
   );
 }
 
-/** {header, rows} of text; a row's first cell names it. */
-function table({ header, rows }) {
+/** {header, rows} of text; a row's first cell names it. name: of the whole, for those who do not see it. */
+function table(name, { header, rows }) {
   const head = h(
     "tr",
     {},
@@ -43,5 +43,5 @@ function table({ header, rows }) {
       cells.map((text) => h("td", {}, text)),
     ),
   );
-  return h("div", { class: "card scroll", tabindex: "0" }, h("table", {}, h("thead", {}, head), h("tbody", {}, body)));
+  return h("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": name }, h("table", {}, h("thead", {}, head), h("tbody", {}, body)));
 }

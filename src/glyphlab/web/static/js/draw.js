@@ -154,6 +154,7 @@ class DrawView {
 
   #showBlank() {
     this.#answer = null;
+    this.#problem.hidden = true;
     this.#wrong.disabled = true;
     this.#explain.enable(false);
     this.#panel.showBlank();
@@ -173,9 +174,9 @@ class DrawView {
     this.#closeLabel();
   }
 
-  #remember(label = "") {
+  #remember() {
     if (this.#answer)
-      this.#history.add(this.#pad.drawing.toJson(), this.#answer.line?.text ?? this.#answer.character, label);
+      this.#history.add(this.#pad.drawing.toJson(), this.#answer.line?.text ?? this.#answer.character, "");
   }
 
   #open(entry) {
@@ -197,17 +198,22 @@ class DrawView {
   }
 
   async #keep(label) {
-    const parts = partsOf(this.#pad.drawing.toJson(), this.#answer.line, label);
-    if (!parts) return notify(texts.labelling.wrongLine(this.#answer.line.characters.length));
+    const drawing = this.#pad.drawing.toJson();
+    const answer = this.#answer;
+    if (!answer) return; // it is being kept already
+    const parts = partsOf(drawing, answer.line, label);
+    if (!parts) return notify(texts.labelling.wrongLine(answer.line.characters.length));
+    // Off the canvas first, so that nothing is kept twice and the next drawing can begin.
+    this.#closeLabel();
+    this.#pad.clear();
     try {
-      for (const [name, drawing] of parts) await keepDrawing(KEPT_IN, name, drawing);
+      for (const [name, part] of parts) await keepDrawing(KEPT_IN, name, part);
     } catch (error) {
+      if (this.#pad.drawing.isEmpty) this.#pad.load(drawing);
       return notifyError(error);
     }
     notify(texts.draw.kept(label, KEPT_IN));
-    this.#remember(label);
-    this.#closeLabel();
-    this.#pad.clear();
+    this.#history.add(drawing, answer.line?.text ?? answer.character, label);
     this.#showCollection();
   }
 

@@ -5,7 +5,10 @@ import { texts } from "./texts.js";
 
 const KINDS = ["", "digits", "letters", "capitals", "lowercase", "custom"];
 
-/** A choice of the characters that may be answered; `value` is the service's `only`. Event: "change". */
+/**
+ * A choice of the characters that may be answered; `value` is the service's `only`. Events: "change" with every key, and
+ * "settle" once what was typed is complete.
+ */
 export class OnlyChoice extends EventTarget {
   #key;
   #kind;
@@ -18,7 +21,10 @@ export class OnlyChoice extends EventTarget {
     this.#kind = select(
       KINDS.map((value) => [value, texts.only.kinds[value || "all"]]),
       kind,
-      () => this.#changed(true),
+      () => {
+        this.#changed(true);
+        this.#settled();
+      },
     );
     this.#custom = h("input", {
       type: "text",
@@ -32,6 +38,7 @@ export class OnlyChoice extends EventTarget {
       hidden: kind !== "custom",
     });
     this.#custom.addEventListener("input", () => this.#changed(false));
+    this.#custom.addEventListener("change", () => this.#settled());
     this.element = h("div", { class: "stack only" }, field(texts.only.label, this.#kind), this.#custom);
   }
 
@@ -44,5 +51,9 @@ export class OnlyChoice extends EventTarget {
     if (moveFocus && !this.#custom.hidden) this.#custom.focus();
     remember(`only.${this.#key}`, { kind: this.#kind.value, custom: this.#custom.value });
     this.dispatchEvent(new Event("change"));
+  }
+
+  #settled() {
+    this.dispatchEvent(new Event("settle"));
   }
 }

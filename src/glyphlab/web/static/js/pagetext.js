@@ -32,9 +32,9 @@ export class PageText {
   /** The document that `glyphlab read --json` writes. Boxes: [left, top, right, bottom]. */
   toJson() {
     const lines = this.lines.map((line) => ({
-      text: line.words.map(textOf).join(" "),
+      text: line.words.map(textOf).filter(Boolean).join(" "),
       box: corners(line.box),
-      words: line.words.map((word) => ({
+      words: line.words.filter(textOf).map((word) => ({
         text: textOf(word),
         box: corners(word.box),
         probability: confidence(word),
@@ -52,17 +52,26 @@ export class PageText {
     return `${JSON.stringify({ pages: [page] }, null, 2)}\n`;
   }
 
-  /** One hOCR document (hOCR 1.2), as `glyphlab read --hocr` writes it. */
+  /** One hOCR document (hOCR 1.2), as `glyphlab read --hocr` writes it but for the version that wrote it. */
   toHocr() {
-    const rows = this.lines.map((line, place) => {
-      const words = line.words.map((word, number) => hocrWord(`1_${place + 1}_${number + 1}`, word));
-      return [
-        `   <span class="ocr_line" id="line_1_${place + 1}" title="bbox ${corners(line.box).join(" ")}">`,
-        ...words,
-        "   </span>",
-      ].join("\n");
-    });
-    const title = `image "${this.name.replaceAll('"', "'")}"; bbox 0 0 ${this.width} ${this.height}; ppageno 0`;
+    const words = this.lines.map(({ words }) => words.filter(textOf)); // of those whose characters were taken out, nothing
+    const ids = words.flat().map((_, place) => `1_${place + 1}`);
+    const rows = this.lines.map((line, place) =>
+      [
+        `     <span class="ocr_line" id="line_1_${place + 1}" title="bbox ${corners(line.box).join(" ")}">`,
+        ...words[place].map((word) => hocrWord(ids.shift(), word)),
+        "     </span>",
+      ].join("\n"),
+    );
+    const title = `image "${this.name.replace(/[";]/g, "?")}"; bbox 0 0 ${this.width} ${this.height}; ppageno 0`;
+    const around = `title="bbox ${extent(this.lines.map(({ box }) => corners(box))).join(" ")}"`;
+    const body = [
+      `   <div class="ocr_carea" id="block_1_1" ${around}>`,
+      `    <p class="ocr_par" id="par_1_1" lang="und" ${around}>`,
+      ...rows,
+      "    </p>",
+      "   </div>",
+    ];
     return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
 <html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">
@@ -70,11 +79,11 @@ export class PageText {
   <title></title>
   <meta http-equiv="Content-Type" content="text/html;charset=utf-8"/>
   <meta name="ocr-system" content="glyphlab"/>
-  <meta name="ocr-capabilities" content="ocr_page ocr_line ocrx_word ocrx_cinfo"/>
+  <meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrx_cinfo"/>
  </head>
  <body>
   <div class="ocr_page" id="page_1" title="${escape(title)}">
-${rows.join("\n")}
+${rows.length ? body.join("\n") : ""}
   </div>
  </body>
 </html>
@@ -116,6 +125,12 @@ function confidence(word) {
   return Math.round(1e6 * Math.exp(logs.reduce((sum, value) => sum + value, 0) / logs.length)) / 1e6;
 }
 
+/** The box around boxes, all as corners. */
+function extent(boxes) {
+  const [lefts, tops, rights, bottoms] = [0, 1, 2, 3].map((side) => boxes.map((box) => box[side]));
+  return [Math.min(...lefts), Math.min(...tops), Math.max(...rights), Math.max(...bottoms)];
+}
+
 function corners([x, y, width, height]) {
   return [x, y, x + width, y + height];
 }
@@ -126,7 +141,7 @@ function hocrWord(id, word) {
     return `<span class="ocrx_cinfo" title="x_bboxes ${corners(one.box).join(" ")}; x_conf ${certainty}">${escape(one.text)}</span>`;
   });
   const title = `bbox ${corners(word.box).join(" ")}; x_wconf ${Math.round(100 * confidence(word))}`;
-  return `    <span class="ocrx_word" id="word_${id}" title="${title}">${characters.join("")}</span>`;
+  return `      <span class="ocrx_word" id="word_${id}" title="${title}">${characters.join("")}</span>`;
 }
 
 /** Text for XML; what XML 1.0 forbids, which a file's name may hold, becomes a question mark. */

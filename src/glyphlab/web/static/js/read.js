@@ -64,7 +64,7 @@ class ReadView {
     addEventListener("paste", (event) => this.element.isConnected && this.#onPaste(event));
     // A picture that misses its place must not take the page's.
     for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
-    this.#only.addEventListener("change", () => this.#file && this.#read(this.#file));
+    this.#only.addEventListener("settle", () => this.#file && this.#read(this.#file));
   }
 
   #dropPlace() {
@@ -163,7 +163,7 @@ class ReadView {
   }
 
   async #read(file) {
-    if (file.type && !file.type.startsWith("image/")) return this.#fail(texts.read.notPicture);
+    if (file.type && !file.type.startsWith("image/")) return this.#complain(texts.read.notPicture); // the page read before stays
     const asked = ++this.#asked;
     this.#startWaiting(file);
     const { english, context } = this.#settings;
@@ -211,9 +211,13 @@ class ReadView {
     announce(this.#page.text || texts.read.empty, 100);
   }
 
-  #fail(message) {
+  #complain(message) {
     this.#problem.textContent = message;
     this.#problem.hidden = false;
+  }
+
+  #fail(message) {
+    this.#complain(message);
     this.#result.hidden = true;
   }
 

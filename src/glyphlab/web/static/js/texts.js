@@ -177,7 +177,6 @@ export const texts = {
     formats: "PNG, JPEG, WebP, TIFF, BMP or GIF, up to 32 MB",
     choose: "Choose a picture",
     photograph: "Photograph",
-    another: "Another picture",
     busy: "Reading …",
     picture: "The page, with a box around each character",
     text: "What is written",
@@ -194,7 +193,6 @@ export const texts = {
     correct: "It is",
     right: "Right",
     confirmed: (text) => `${text} confirmed`,
-    original: (text) => `Back to ${text}`,
     saved: (text) => `Corrected to “${text}”, and kept as an example.`,
     copy: "Copy",
     copied: "The text is copied.",
@@ -202,7 +200,6 @@ export const texts = {
     settings: "How it is read",
     language: "Letter pairs of English count",
     context: "Neighbours count: O among digits is 0",
-    again: "Read again",
     camera: {
       title: "Photograph a page",
       take: "Take the picture",
