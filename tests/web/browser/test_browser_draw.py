@@ -264,6 +264,20 @@ def test_wrong_keeps_the_drawing_with_its_label(drawing: Any, home: Any) -> None
     expect(page.locator(".history-tile").first).to_have_accessible_name("Bring back the drawing labelled ß")
 
 
+def test_a_label_that_is_pressed_twice_keeps_the_drawing_once(drawing: Any) -> None:
+    def kept() -> int:
+        return sum(one["samples"] for one in drawing.api("alphabets")["alphabets"] if one["name"] == KEPT)
+
+    page, before = drawing.page, kept()
+    drawing.draw("7")
+    drawing.expect_answer("7")
+    page.keyboard.press("w")
+    page.locator(".chips button").first.dblclick()
+    expect(page.locator(".toast")).to_contain_text("Kept as")
+    page.wait_for_timeout(300)  # for a second one to arrive
+    assert kept() == before + 1
+
+
 def test_wrong_about_a_line_keeps_each_character(drawing: Any) -> None:
     page = drawing.page
     for place, digit in enumerate("42"):
@@ -276,6 +290,7 @@ def test_wrong_about_a_line_keeps_each_character(drawing: Any) -> None:
     page.get_by_label("The character you drew").fill("éú")
     page.keyboard.press("Enter")
     expect(page.locator(".answer-words")).to_have_text("Draw something")
+    expect(page.locator(".toast").last).to_contain_text("Kept as “éú”")
     classes = {one["label"]: one["count"] for one in drawing.api("samples?alphabet=My%20drawings")["classes"]}
     assert classes["é"] == classes["ú"] == 1
 

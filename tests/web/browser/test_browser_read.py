@@ -197,6 +197,32 @@ def test_what_is_no_picture_is_refused_in_plain_words(visitor: Any, tmp_path: Pa
     visitor.trouble = [text for text in visitor.trouble if "422" not in text]
 
 
+def test_a_page_that_was_corrected_stays_when_a_wrong_file_is_chosen(reading: Any, tmp_path: Path) -> None:
+    page = reading.page
+    page.locator(".page-text button").nth(3).focus()
+    page.keyboard.press("<")
+    (tmp_path / "letter.txt").write_text("no picture", encoding="utf-8")
+    page.set_input_files(CHOOSER, str(tmp_path / "letter.txt"))
+    expect(page.get_by_role("alert")).to_contain_text("That is not a picture")
+    expect(page.locator(".page-text button").nth(3)).to_have_text("<")
+    expect(page.locator(".page-text button").nth(3)).to_be_visible()
+
+
+def test_the_page_is_read_again_once_the_characters_are_typed(reading: Any) -> None:
+    page, asked = reading.page, []
+    page.on("request", lambda request: asked.append(request) if request.url.endswith("/read") else None)
+    page.get_by_label("Characters", exact=True).select_option("custom")
+    expect(page.locator(".page-text p")).to_have_count(len(LINES))
+    reading.until(lambda: len(asked) == 1)
+    page.get_by_label("Characters that may be answered").press_sequentially("0-9", delay=20)
+    page.wait_for_timeout(300)
+    assert len(asked) == 1
+    page.keyboard.press("Enter")
+    reading.until(lambda: len(asked) == 2)
+    expect(page.locator(".page-text p")).to_have_count(len(LINES))
+    assert [line.replace(" ", "") for line in written(page)] == list(LINES)
+
+
 def test_a_page_is_photographed(visit: Callable[..., Any]) -> None:
     """With a canvas for a camera; and without one."""
     visitor = visit(permissions=["camera"])
