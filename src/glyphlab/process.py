@@ -1,4 +1,4 @@
-"""This process: the requests to stop that reach it, and its memory."""
+"""This process: the requests to stop that reach it, its memory, and the cores it may use."""
 
 from __future__ import annotations
 
@@ -120,3 +120,13 @@ def keep_freed_memory(largest_bytes: int, in_all_bytes: int) -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, largest_bytes)
         mallopt(_M_TRIM_THRESHOLD, in_all_bytes)
+
+
+def physical_cores() -> int:
+    """Processor cores that this process may use, counting those that run two threads once, as torch does."""
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    cores = set()
+    for cpu in usable:
+        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        cores.add(siblings.read_text() if siblings.exists() else str(cpu))
+    return len(cores)

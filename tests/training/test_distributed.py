@@ -21,10 +21,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from glyphlab.errors import RecipeError, RunError
+from glyphlab.process import physical_cores
 from glyphlab.training import loop
 from glyphlab.training.crew import HostImages
 from glyphlab.training.distributed import World
-from glyphlab.training.engine import Engine, as_recorded, for_machine, for_process, physical_cores
+from glyphlab.training.engine import Engine, as_recorded, for_machine, for_process
 from glyphlab.training.progress import Silent, StepNews
 from glyphlab.training.recipe import EngineSettings, Recipe
 from glyphlab.training.run import Run

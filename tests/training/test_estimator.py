@@ -18,9 +18,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import RecipeError
+from glyphlab.errors import RecipeError, RunError
 from glyphlab.evaluation.evaluate import evaluate
 from glyphlab.training.estimator import GlyphClassifier
+from glyphlab.training.loop import Ending
 from glyphlab.training.recipe import Recipe
 
 FLAT = Recipe.parse(
@@ -142,6 +143,14 @@ def test_parameters_reach_the_recipe(images: np.ndarray, letters: np.ndarray) ->
     assert recipe.engine.threads == torch.get_num_threads()
     kept = GlyphClassifier(FLAT, epochs=1, settings={"engine.channels_last": False}).fit(images, letters)
     assert kept.recipe_.engine.channels_last is False
+
+
+def test_a_budget_without_a_step_is_no_fit(
+    images: np.ndarray, letters: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glyphlab.training.train.fit", lambda *_: Ending.TIME_BUDGET)
+    with pytest.raises(RunError, match=r"training\.time_budget_seconds = 1 ended before the first step"):
+        GlyphClassifier(FLAT, settings={"training.time_budget_seconds": 1}).fit(images, letters)
 
 
 def test_numpys_numbers_are_numbers_and_the_callers_threads_stay(images: np.ndarray, letters: np.ndarray) -> None:

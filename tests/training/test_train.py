@@ -432,7 +432,7 @@ def test_one_class_only(picture_folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_damaged_status_is_named(tmp_path: Path) -> None:
-    for damage in ("{", "[]", "3"):
+    for damage in ("{", "[]", "3", "{}"):
         (tmp_path / "run.json").write_text(damage)
         with pytest.raises(RunError, match=r"cannot read .*run\.json"):
             _ = Run(tmp_path).status

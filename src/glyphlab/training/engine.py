@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,7 +20,7 @@ from torch import Tensor, nn
 
 from glyphlab.errors import RecipeError
 from glyphlab.networks.classifier import Classifier
-from glyphlab.process import keep_freed_memory
+from glyphlab.process import keep_freed_memory, physical_cores
 from glyphlab.training.distributed import World
 from glyphlab.training.optimizer import build_optimizer
 from glyphlab.training.recipe import EngineSettings, TrainingSettings
@@ -253,16 +251,6 @@ def as_recorded(engine: Engine, asked: EngineSettings, world: World) -> EngineSe
     if world.is_alone:
         return engine.settings()
     return engine.settings().model_copy(update={"threads": asked.threads, "compile": asked.compile is True})
-
-
-def physical_cores() -> int:
-    """Processor cores that this process may use, counting those that run two threads once, as torch does."""
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    cores = set()
-    for cpu in usable:
-        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        cores.add(siblings.read_text() if siblings.exists() else str(cpu))
-    return len(cores)
 
 
 def _choices(setting: Any, *options: Any) -> tuple[Any, ...]:

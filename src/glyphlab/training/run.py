@@ -119,7 +119,7 @@ class Run:
     @property
     def environment(self) -> dict[str, Any]:
         """Versions, machine, data and command."""
-        return self._json("environment.json")
+        return self._json("environment.json", "data")
 
     def data_dir(self, given: Path | None = None) -> Path | None:
         """Where the run's data lie: the folder `given`, else the one recorded; None: the default place."""
@@ -129,7 +129,7 @@ class Run:
     @property
     def status(self) -> dict[str, Any]:
         """How far the run came: status, epochs, step, total_steps, best."""
-        return self._json("run.json")
+        return self._json("run.json", "status")
 
     @property
     def is_done(self) -> bool:
@@ -255,9 +255,13 @@ class Run:
         """Add to, or replace in, environment.json."""
         write_json(self.folder / "environment.json", self.environment | facts)
 
-    def _json(self, name: str) -> dict[str, Any]:
+    def _json(self, name: str, key: str) -> dict[str, Any]:
+        """The file's content, which must have something under `key`."""
         path = self.folder / name
         try:
-            return read_object(path)
+            found = read_object(path)
         except (OSError, ValueError) as error:
             raise RunError(f"cannot read {path}: {error}") from error
+        if key not in found:
+            raise RunError(f"cannot read {path}: it does not say '{key}'; put back a copy of it, or train anew")
+        return found

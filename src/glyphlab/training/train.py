@@ -128,6 +128,9 @@ def train_in_memory(recipe: Recipe, glyphs: GlyphSet, *, reporter: Reporter | No
         ending = fit(job, state, memory, reporter, lambda: False)
     finally:
         reporter.stop()
+    if ending is Ending.TIME_BUDGET and not state.history:
+        budget = start.recipe.training.time_budget_seconds
+        raise RunError(f"training.time_budget_seconds = {budget:g} ended before the first step")
     return Trained(start.recipe, memory.best or state.result.eval(), state.history, ending.value)
 
 

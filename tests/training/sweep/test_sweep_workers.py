@@ -39,7 +39,7 @@ MANY = f"[space]\ntraining.seed = {list(range(20))}"
 def test_workers_take_the_threads_that_a_training_would_take(
     variable: str, workers: int, each: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glyphlab.training.sweep.supervise.cores", lambda: 8)
+    monkeypatch.setattr("glyphlab.training.sweep.supervise.physical_cores", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
     assert threads_each(workers) == each
 

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from glyphlab.errors import RecipeError, RunError
 from glyphlab.files import make_folder, read_object, write_json, writing
-from glyphlab.process import stops_go_to
+from glyphlab.process import physical_cores, stops_go_to
 from glyphlab.training.sweep.definition import SweepDefinition
 from glyphlab.training.sweep.entry import Entry
 from glyphlab.training.sweep.ledger import Ledger
@@ -179,7 +179,8 @@ def run_workers(
     with stops_go_to(wish.receive):
         try:
             start = partial(_start, orders=orders, folder=folder, news=news)
-            team += [start(number) for number in range(1, workers + 1)]
+            for number in range(1, workers + 1):
+                team.append(start(number))  # one by one, so that those that began are closed where another cannot
             _watch(team, news, ledger, watcher, wish, start)
         finally:
             for worker in team:
@@ -193,16 +194,9 @@ def run_workers(
 
 def threads_each(workers: int) -> int:
     """Threads of one worker: its share of the cores, or fewer where OMP_NUM_THREADS says so, as of a training alone."""
-    share = max(1, cores() // workers)
+    share = max(1, physical_cores() // workers)
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return min(share, int(asked)) if asked.isdecimal() and int(asked) else share
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _start(number: int, orders: Orders, folder: Path, news: queue.Queue[tuple[int, dict[str, Any]]]) -> _Worker:
