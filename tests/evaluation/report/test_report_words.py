@@ -2,16 +2,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from glyphlab.evaluation.evaluate import judge
 from glyphlab.evaluation.mistakes.examination import examine
+from glyphlab.evaluation.report.facts import repeat_command
 from glyphlab.evaluation.report.standing import Standing, neighbours
 from glyphlab.evaluation.report.subject import Subject
 from glyphlab.evaluation.report.words import advice, counted, share, summary
 from glyphlab.evaluation.result import Evaluation
+from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 
 
@@ -54,6 +58,16 @@ def test_the_summary_states_the_figures(subject: Subject) -> None:
     truth, seen, images = evaluation.most_confused(1)[0]
     assert f"{subject.names[truth]} as {subject.names[seen]} ({images})" in answers["What does it confuse?"]
     assert sum(subject.kinds.values()) == len(evaluation.mistakes)
+
+
+def test_commands_are_about_the_images_and_the_run_that_are_shown(subject: Subject) -> None:
+    commands = [one.command for one in advice(replace(subject, data="my photos"))]
+    assert f"glyphlab errors {subject.run.folder} --data 'my photos'" in commands
+    taught: Any = SimpleNamespace(
+        recipe=Recipe.load("transfer"), environment={"command": "glyphlab transfer digits photos --way means"}
+    )
+    assert repeat_command(replace(subject, run=taught)) == "glyphlab transfer digits photos --way means"
+    assert repeat_command(subject) == f"glyphlab train --recipe {subject.run.folder / 'recipe.toml'}"
 
 
 def test_a_run_without_mistakes_is_told_so(subject: Subject) -> None:

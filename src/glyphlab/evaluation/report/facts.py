@@ -89,11 +89,10 @@ def environment_rows(subject: Subject) -> list[tuple[str, str]]:
 
 
 def repeat_command(subject: Subject) -> str:
-    """The command that repeats the run on the same machine."""
-    recipe, path = subject.run.recipe, quoted(subject.run.folder / "recipe.toml")
-    if recipe.transfer is None:
-        return f"glyphlab train --recipe {path}"
-    return f"glyphlab transfer {quoted(recipe.transfer.base)} {quoted(recipe.data.name)} --recipe {path}"
+    """The command that repeats the run on the same machine; of a taught run, whose recipe names no pictures, its own."""
+    if subject.run.recipe.transfer is not None:
+        return str(subject.environment["command"])
+    return f"glyphlab train --recipe {quoted(subject.run.folder / 'recipe.toml')}"
 
 
 def _flat(values: Mapping[str, Any], hidden: set[str], prefix: str = "") -> list[tuple[str, str]]:
