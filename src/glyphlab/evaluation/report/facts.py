@@ -89,7 +89,7 @@ def environment_rows(subject: Subject) -> list[tuple[str, str]]:
 
 
 def repeat_command(subject: Subject) -> str:
-    """The command that repeats the run on the same machine; of a taught run, whose recipe names no pictures, its own."""
+    """The command that repeats the run on the same machine; of a taught run, whose recipe has no pictures, its own."""
     if subject.run.recipe.transfer is not None:
         return str(subject.environment["command"])
     return f"glyphlab train --recipe {quoted(subject.run.folder / 'recipe.toml')}"
