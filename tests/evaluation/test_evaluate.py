@@ -20,6 +20,7 @@ from glyphlab.errors import DataError, GlyphlabWarning, RunError
 from glyphlab.evaluation.comparison.compare import compare
 from glyphlab.evaluation.evaluate import evaluate, write_evaluation
 from glyphlab.evaluation.export import export_run
+from glyphlab.evaluation.inspect.subject import Subject
 from glyphlab.evaluation.labels.target import LabelTarget
 from glyphlab.evaluation.other_data import other_data
 from glyphlab.evaluation.report.write import report
@@ -66,6 +67,8 @@ def test_images_that_may_have_been_learned_from_are_not_judged_as_test_images(ru
     assert len(evaluate(run, folder, split="train", write=False)) == 107
     with pytest.raises(RunError, match="has changed since the run began"):
         LabelTarget.open(str(run.folder)).search_test()
+    with pytest.raises(RunError, match="has changed since the run began"):
+        Subject.of_run(run).shown(0)
 
 
 def test_a_base_has_no_test_images_where_its_data_changed(run: Run) -> None:

@@ -148,7 +148,7 @@ def test_parameters_reach_the_recipe(images: np.ndarray, letters: np.ndarray) ->
 def test_a_budget_without_a_step_is_no_fit(
     images: np.ndarray, letters: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glyphlab.training.train.fit", lambda *_: Ending.TIME_BUDGET)
+    monkeypatch.setattr("glyphlab.training.memory.fit", lambda *_: Ending.TIME_BUDGET)
     with pytest.raises(RunError, match=r"training\.time_budget_seconds = 1 ended before the first step"):
         GlyphClassifier(FLAT, settings={"training.time_budget_seconds": 1}).fit(images, letters)
 

@@ -75,17 +75,26 @@ def judge(
     whole: of other data without a test part take all images, not the 15 % that a training on them would hold out.
     on_progress: told of (images judged, images in all), after (pictures prepared, pictures in all) of a folder.
     """
-    folder, data = run.data_dir(data_dir), other_data(run, data)
-    if data is None and split == "test":
-        require_held_out(run, data_dir)
+    data = other_data(run, data)
     if data is None:
-        glyphs = load_images(run.recipe, split, folder)
+        glyphs = own_images(run, classifier.spec, split, data_dir)
     else:
-        glyphs = load_other(data, split, folder, info_of(run, classifier.spec), whole=whole, on_progress=on_progress)
-    glyphs = match_classes(glyphs, classifier.spec)
+        folder, info = run.data_dir(data_dir), info_of(run, classifier.spec)
+        glyphs = load_other(data, split, folder, info, whole=whole, on_progress=on_progress)
+        glyphs = match_classes(glyphs, classifier.spec)
     _place(classifier, run.recipe.engine.device)
     logits = predict(classifier, torch.from_numpy(glyphs.images), on_progress=on_progress).numpy()
     return Evaluation.from_logits(logits, glyphs), glyphs
+
+
+def own_images(run: Run, spec: ClassifierSpec, split: Split, data_dir: Path | None = None) -> GlyphSet:
+    """The images of the run's own data, with the classes numbered as its network numbers them.
+
+    Raises `DataError` where they do not fit, `RunError` as `require_held_out` does.
+    """
+    if split == "test":
+        require_held_out(run, data_dir)
+    return match_classes(load_images(run.recipe, split, run.data_dir(data_dir)), spec)
 
 
 def require_held_out(run: Run, data_dir: Path | None = None) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
+from glyphlab.errors import RunError
 from glyphlab.networks.classifier import Classifier
 from glyphlab.training.checkpoint import TrainingState
 from glyphlab.training.history import EpochMetrics
+from glyphlab.training.loop import Ending, Job, fit
+from glyphlab.training.progress import Reporter
 from glyphlab.training.recipe import Recipe
 
 
@@ -45,3 +48,16 @@ class Memory:
 
     def save_last(self, state: TrainingState) -> None:
         """Nothing: the newest network lies in the state itself."""
+
+
+def fit_in_memory(job: Job, state: TrainingState, name: str, reporter: Reporter) -> tuple[Memory, Ending]:
+    """Train to the end without writing a file. Raises `RunError` as `fit` does, and where no step was made."""
+    memory = Memory(name)
+    try:
+        ending = fit(job, state, memory, reporter, lambda: False)
+    finally:
+        reporter.stop()
+    if not state.history:
+        budget = job.recipe.training.time_budget_seconds
+        raise RunError(f"training.time_budget_seconds = {budget:g} ended before the first step")
+    return memory, ending

@@ -23,7 +23,7 @@ from glyphlab.training.environment import describe_environment
 from glyphlab.training.images import Parts, data_facts, load_images
 from glyphlab.training.keeper import Nowhere
 from glyphlab.training.loop import Ending, Job, fit
-from glyphlab.training.memory import Memory, Trained
+from glyphlab.training.memory import Trained, fit_in_memory
 from glyphlab.training.outset import epochs_of, new_classifier, new_job, new_state, planned_steps
 from glyphlab.training.progress import Reporter, Silent
 from glyphlab.training.recipe import Recipe
@@ -110,6 +110,15 @@ def train_glyphs(
     return run
 
 
+def require_trainable(recipe: Recipe) -> None:
+    """Refuse, with a `RecipeError`, a recipe that is for `glyphlab transfer` alone."""
+    if recipe.transfer is not None and not begins_with_weights(recipe):
+        raise RecipeError(
+            f"recipe '{recipe.name}' teaches a network that is trained already, which its [transfer] is for; use "
+            "it with: glyphlab transfer MODEL|RUN DATA --recipe, or remove that section"
+        )
+
+
 def settled(recipe: Recipe, glyphs: GlyphSet, reporter: Reporter | None = None) -> Recipe:
     """The recipe with its epochs counted and its engine timed, so that many like it need not be timed anew."""
     return _prepare(recipe, glyphs, reporter or Silent(), World.alone()).recipe
@@ -123,14 +132,7 @@ def train_in_memory(recipe: Recipe, glyphs: GlyphSet, *, reporter: Reporter | No
     reporter = reporter or Silent()
     start = _prepare(recipe, glyphs, reporter, World.alone())
     job, state = start.begin(glyphs)
-    memory = Memory(f"{glyphs.name}-{recipe.name}")
-    try:
-        ending = fit(job, state, memory, reporter, lambda: False)
-    finally:
-        reporter.stop()
-    if ending is Ending.TIME_BUDGET and not state.history:
-        budget = start.recipe.training.time_budget_seconds
-        raise RunError(f"training.time_budget_seconds = {budget:g} ended before the first step")
+    memory, ending = fit_in_memory(job, state, f"{glyphs.name}-{recipe.name}", reporter)
     return Trained(start.recipe, memory.best or state.result.eval(), state.history, ending.value)
 
 
@@ -357,11 +359,7 @@ class _Outset:
     @classmethod
     def of(cls, recipe: Recipe, glyphs: GlyphSet, world: World) -> _Outset:
         """Raises `RecipeError`, `DataError` for whatever is wrong with the recipe on these images and this machine."""
-        if recipe.transfer is not None and not begins_with_weights(recipe):
-            raise RecipeError(
-                f"recipe '{recipe.name}' teaches a network that is trained already, which its [transfer] is for; use "
-                "it with: glyphlab transfer MODEL|RUN DATA --recipe, or remove that section"
-            )
+        require_trainable(recipe)
         parts = Parts.carve(glyphs, recipe)
         counted = recipe.with_settings({"training.epochs": epochs_of(recipe, len(parts.train))})
         classifier = new_classifier(counted, glyphs, parts)

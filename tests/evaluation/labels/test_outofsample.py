@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from glyphlab.errors import RunError
+from glyphlab.errors import RecipeError, RunError
 from glyphlab.evaluation.labels import outofsample
 from glyphlab.evaluation.labels.outofsample import (
     OutOfSample,
@@ -191,6 +191,14 @@ def test_nothing_is_chosen_by_the_images_that_are_to_be_judged() -> None:
     assert recipe.training.lr == watching.training.lr
     taught = fold_recipe(Recipe.load("mnist-record"), 5, 2)
     assert taught.training.teachers is taught.training.distillation is None
+
+
+def test_a_recipe_for_transfer_is_refused_before_anything_is_trained(picture_folder: Path, tmp_path: Path) -> None:
+    notes = Notes()
+    wanted = recipe_for(picture_folder, **{"transfer.way": "means"})
+    with pytest.raises(RecipeError, match="teaches a network that is trained already"):
+        out_of_sample(wanted, tmp_path / "kfold", 2, reporter=notes)
+    assert not notes.texts and not (tmp_path / "kfold").exists()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError
-from glyphlab.evaluation.evaluate import match_classes
+from glyphlab.evaluation.evaluate import own_images
 from glyphlab.evaluation.inspect.feature_map import sample
 from glyphlab.evaluation.inspect.layers import image_pixels
 from glyphlab.evaluation.metrics import Integers
@@ -23,7 +23,6 @@ from glyphlab.networks.features import predict_with_features
 from glyphlab.networks.imagenet import photo_pixels
 from glyphlab.recognition.preparation import as_glyph, preparation_of
 from glyphlab.recognition.recognizer import Recognizer
-from glyphlab.training.images import load_images
 from glyphlab.training.run import Run
 
 
@@ -73,10 +72,7 @@ class Subject:
         """A run's best weights and the images of its data. Raises `RunError` and `ModelError`."""
         classifier = run.classifier()
 
-        def load() -> GlyphSet:
-            return match_classes(load_images(run.recipe, split, run.data_dir(data_dir)), classifier.spec)
-
-        return cls(run.name, classifier, load)
+        return cls(run.name, classifier, lambda: own_images(run, classifier.spec, split, data_dir))
 
     @property
     def has_images(self) -> bool:

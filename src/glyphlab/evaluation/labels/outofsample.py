@@ -36,7 +36,7 @@ from glyphlab.training.loop import Ending
 from glyphlab.training.progress import Reporter, Silent
 from glyphlab.training.recipe import EngineSettings, Recipe
 from glyphlab.training.run import Run
-from glyphlab.training.train import compose, resume, train_glyphs
+from glyphlab.training.train import compose, require_trainable, resume, train_glyphs
 
 # Epochs of a fold where neither the user nor a run says how many: about so many images, within these bounds. A network
 # need not be the best to contradict a wrong label.
@@ -78,11 +78,13 @@ def out_of_sample(
     settings: dotted replacements in the recipe, ``{"training.epochs": 3}``.
     force: train anew where the folder holds folds of other data or another recipe.
 
-    Raises `RunError` for such a folder without `force`, `DataError` for data that cannot be read or divided, and
-    `KeyboardInterrupt` after a Ctrl-C has been heard and the present fold saved.
+    Raises `RunError` for such a folder without `force`, `RecipeError` for a recipe that teaches a trained network,
+    `DataError` for data that cannot be read or divided, and `KeyboardInterrupt` after a Ctrl-C has been heard and the
+    present fold saved.
     """
     reporter = reporter or Silent()
     recipe = _asked_for(source, settings or {})
+    require_trainable(recipe)
     data_dir = source.data_dir(data_dir) if isinstance(source, Run) else data_dir
     if folder is None:
         assert isinstance(source, Run), "a recipe needs a folder"

@@ -9,13 +9,12 @@ from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import load_dataset, names
 from glyphlab.errors import DataError, ModelError, RunError
-from glyphlab.evaluation.evaluate import match_classes, require_held_out
+from glyphlab.evaluation.evaluate import match_classes, own_images
 from glyphlab.evaluation.model_info import info_of
 from glyphlab.evaluation.transfer.from_onnx import classifier_from_onnx
 from glyphlab.networks import registry
 from glyphlab.networks.classifier import Classifier
 from glyphlab.recognition.modelfile import ModelInfo, find_model, shipped_models
-from glyphlab.training.images import load_images
 from glyphlab.training.run import Run
 
 
@@ -39,20 +38,12 @@ class Base:
         model file's data are not those of the public set of that name.
         """
         try:
-            glyphs = self._known(split, data_dir) if self.run is None else self._own(self.run, split, data_dir)
+            if self.run is not None:
+                return own_images(self.run, self.classifier.spec, split, data_dir)
+            glyphs = self._known(split, data_dir)
             return None if glyphs is None else match_classes(glyphs, self.classifier.spec)
-        except DataError:
+        except (DataError, RunError):
             return None
-
-    @staticmethod
-    def _own(run: Run, split: Split, data_dir: Path | None) -> GlyphSet | None:
-        """One part of a run's data."""
-        if split == "test":
-            try:
-                require_held_out(run, data_dir)
-            except RunError:
-                return None
-        return load_images(run.recipe, split, run.data_dir(data_dir))
 
     def _known(self, split: Split, data_dir: Path | None) -> GlyphSet | None:
         """One part of the public set that a model file names, and whose training images it learned from.

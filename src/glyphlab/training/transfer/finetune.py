@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glyphlab.errors import RunError
 from glyphlab.networks.classifier import Classifier
 from glyphlab.training.checkpoint import TrainingState
 from glyphlab.training.engine import Engine, settle
 from glyphlab.training.history import EpochMetrics
-from glyphlab.training.loop import Ending, Job, fit
-from glyphlab.training.memory import Memory
+from glyphlab.training.loop import Job
+from glyphlab.training.memory import fit_in_memory
 from glyphlab.training.optimizer import build_optimizer
 from glyphlab.training.progress import Reporter, Silent
 from glyphlab.training.recipe import EngineSettings, Recipe
@@ -116,16 +115,11 @@ def _train(
         average=copy.deepcopy(classifier).requires_grad_(False) if settings.ema_decay is not None else None,
         sums=torch.zeros(3, dtype=torch.float32 if engine.device == "mps" else torch.float64, device=engine.device),
     )
-    try:
-        with one_thread() if _is_small(classifier) else nullcontext():
-            ending = fit(job, state, Memory(f"{task.glyphs.name}-{recipe.name}"), reporter, lambda: False)
-    finally:
-        reporter.stop()
+    with one_thread() if _is_small(classifier) else nullcontext():
+        fit_in_memory(job, state, f"{task.glyphs.name}-{recipe.name}", reporter)
     result = state.result.cpu().eval()
     assert isinstance(result, PartlyFrozen)
     result.begin = 0
-    if ending is Ending.TIME_BUDGET and not state.history:
-        raise RunError(f"training.time_budget_seconds = {settings.time_budget_seconds:g} ended before the first step")
     return Trained(result, state.history, settled, state.time_seconds)
 
 
