@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from glyphlab.data.catalogue import SOURCES, Split
 from glyphlab.data.decode import SMALLEST_SIZE, SUFFIXES, Channels, picture_size
-from glyphlab.data.folders import OnProgress, list_folder
+from glyphlab.data.folders import Listing, OnProgress, is_hidden, list_folder
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import user_path
-from glyphlab.data.naming import clean_name
 from glyphlab.data.pixel_csv import is_pixel_csv
 from glyphlab.data.saved import is_saved_folder
 from glyphlab.data.sources import load_dataset
@@ -95,7 +94,8 @@ def check(
     sets = [load("train"), load("test")]
     findings = _unreadable(unreadable, skip_bad)
     if in_folder:
-        findings += _odd_sizes(path) + _unused(path)
+        listing = list_folder(path)
+        findings += _odd_sizes(listing) + _unused(listing)
     return _gravest_first(findings + check_sets(sets))
 
 
@@ -125,9 +125,8 @@ def _unreadable(messages: list[str], skip_bad: bool) -> list[Finding]:
     return [Finding("unreadable", "note" if skip_bad else "error", text, len(messages), _some(messages))]
 
 
-def _odd_sizes(root: Path) -> list[Finding]:
+def _odd_sizes(listing: Listing) -> list[Finding]:
     """Pictures too small or too long to be a character; and whether sizes differ at all."""
-    listing = list_folder(root)
     sizes: Counter[tuple[int, int]] = Counter()
     odd: list[str] = []
     for path in listing.all_paths():
@@ -154,16 +153,15 @@ def _odd_sizes(root: Path) -> list[Finding]:
     return findings
 
 
-def _unused(root: Path) -> list[Finding]:
+def _unused(listing: Listing) -> list[Finding]:
     """Pictures in the folder that belong to no part, such as those in folders within class folders."""
-    listing = list_folder(root)
     used = set(listing.all_paths())
     unused = [
-        clean_name(path.relative_to(root).as_posix())
-        for path in sorted(root.rglob("*"))
+        listing.id_of(path)
+        for path in sorted(listing.root.rglob("*"))
         if path.suffix.lower() in SUFFIXES
         and path not in used
-        and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(root).parts)
+        and not any(map(is_hidden, path.relative_to(listing.root).parts))
         and path.is_file()
     ]
     if not unused:

@@ -76,27 +76,30 @@ def list_folder(root: Path) -> Listing:
     Hidden files and files that are no pictures by their suffix are passed over. Raises `DataError` when there
     are no class folders, only one, one without pictures, or when train/ and test/ disagree.
     """
-    subfolders = {path.name.casefold(): path for path in _subfolders(root)}
-    train = _the_one(root, _TRAIN_FOLDERS)
+    subfolders = _subfolders(root)
+    train = _the_one(subfolders, _TRAIN_FOLDERS)
     if train is None or _pictures(train):  # a folder "train" with pictures in it is a class of locomotives
         class_names, part = _list_classes(root)
         return Listing(root, class_names, part, None)
-    for name in _UNUSED_FOLDERS:
-        if name in subfolders:
+    for path in subfolders:
+        if path.name.casefold() in _UNUSED_FOLDERS:
             raise DataError(
-                f"{root}: found '{subfolders[name].name}' beside '{train.name}', expected train and test "
+                f"{root}: found '{path.name}' beside '{train.name}', expected train and test "
                 "only; merge it into train (a validation part is taken from there) or rename it to test"
             )
     class_names, part = _list_classes(train)
-    test = _the_one(root, _TEST_FOLDERS)
+    test = _the_one(subfolders, _TEST_FOLDERS)
     return Listing(root, class_names, part, None if test is None else _list_test(test, class_names))
 
 
-def _the_one(root: Path, names: Sequence[str]) -> Path | None:
+def _the_one(subfolders: Sequence[Path], names: Sequence[str]) -> Path | None:
     """The folder of one of these names, in small letters or capitals. Raises `DataError` for two of them."""
-    found = [path for path in _subfolders(root) if path.name.casefold() in names]
+    found = [path for path in subfolders if path.name.casefold() in names]
     if len(found) > 1 and not any(_pictures(path) for path in found):
-        raise DataError(f"{root}: found '{found[0].name}' and '{found[1].name}', expected one of them; merge the two")
+        first, second = found[0], found[1]
+        raise DataError(
+            f"{first.parent}: found '{first.name}' and '{second.name}', expected one of them; merge the two"
+        )
     return found[0] if found else None
 
 
@@ -259,10 +262,15 @@ def _common_channels(listing: Listing) -> Literal["grey", "rgb"]:
     return "grey"
 
 
+def is_hidden(name: str) -> bool:
+    """Whether an entry of this name is passed over: hidden, or the debris of macOS's archives."""
+    return name.startswith((".", "__MACOSX"))
+
+
 def _visible(folder: Path) -> list[Path]:
-    """The folder's entries in natural order, without hidden ones and macOS's archive debris."""
+    """The folder's entries in natural order, without hidden ones."""
     try:
-        entries = [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
+        entries = [path for path in folder.iterdir() if not is_hidden(path.name)]
     except OSError as error:
         raise DataError(f"cannot read the folder {folder}: {error.strerror or error}") from error
     return sorted(entries, key=lambda path: natural_key(clean_name(path.name)))

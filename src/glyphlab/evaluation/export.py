@@ -18,7 +18,7 @@ from glyphlab.errors import ModelError, did_you_mean
 from glyphlab.evaluation.calibration import Calibration, balancing_weights, calibrated, calibration_error
 from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, write_evaluation
 from glyphlab.evaluation.metrics import wilson_interval
-from glyphlab.evaluation.model_info import fits_inverted, framing_of_recipe, stored_info, temperature_of
+from glyphlab.evaluation.model_info import current_info, fits_inverted, framing_of_recipe, temperature_of
 from glyphlab.evaluation.onnx_graph import build_model
 from glyphlab.evaluation.quantize import quantize, set_description, throughput
 from glyphlab.evaluation.result import Evaluation
@@ -241,8 +241,8 @@ def _export(
 
 def _cross_validated(run: Run) -> ConformalTable | None:
     """The thresholds that a transfer found by cross-validation, which no export could find again."""
-    stored = stored_info(run)
-    return stored.conformal if stored is not None and stored.weights_sha256 == run.weights_sha256() else None
+    info = current_info(run)
+    return None if info is None else info.conformal
 
 
 def _load_data(run: Run, classifier: Classifier, data_dir: Path | None) -> tuple[GlyphSet, Parts, GlyphSet]:

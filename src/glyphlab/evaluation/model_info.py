@@ -21,6 +21,12 @@ def stored_info(run: Run) -> ModelInfo | None:
         return None
 
 
+def current_info(run: Run) -> ModelInfo | None:
+    """The same, of a model file made of the weights that the run has now."""
+    info = stored_info(run)
+    return info if info is not None and info.weights_sha256 == run.weights_sha256() else None
+
+
 def info_of(run: Run, spec: ClassifierSpec) -> ModelInfo:
     """How pictures become glyphs for a run's network: as its model file says, where it has one, else by its recipe."""
     stored = stored_info(run)
@@ -33,8 +39,8 @@ def info_of(run: Run, spec: ClassifierSpec) -> ModelInfo:
 
 def temperature_of(run: Run) -> float | None:
     """The temperature in the run's model file; None where it has none, or one made of other weights."""
-    info = stored_info(run)
-    return info.temperature if info is not None and info.weights_sha256 == run.weights_sha256() else None
+    info = current_info(run)
+    return None if info is None else info.temperature
 
 
 def framing_of_recipe(recipe: Recipe, image_shape: tuple[int, int, int]) -> str | None:

@@ -56,7 +56,7 @@ def load_other(
             listing = list_folder(path)
             part = listing.train if whole and listing.test is None else listing.part(split)
             return _prepared(listing, part, split, info, on_progress)
-    return load_dataset(data if isinstance(data, Path) else str(data), split, data_dir)
+    return load_dataset(data, split, data_dir)
 
 
 def _prepared(

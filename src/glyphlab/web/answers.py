@@ -109,9 +109,15 @@ def read_page(
     recognizer: Recognizer, content: bytes | NDArray[np.uint8], only: str | None, context: bool, language: str
 ) -> Page:
     """What is written on a page. Raises `ImageError`, `ModelError`, `GlyphlabError`."""
-    wishes: dict[str, Any] = {"only": only or None, "context": context, "language": language}
     with nameless():
-        return read(recognizer, content, **wishes, alternatives=_READ_ALTERNATIVES)
+        return read(
+            recognizer,
+            content,
+            only=only or None,
+            context=context,
+            language=language,
+            alternatives=_READ_ALTERNATIVES,
+        )
 
 
 def _answer(

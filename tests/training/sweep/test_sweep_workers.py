@@ -157,12 +157,10 @@ def test_a_hiccup_of_the_storage_leaves_the_trial_open(
     def unreachable(*_: object) -> bool:
         raise RunError("the storage does not answer")
 
-    with monkeypatch.context() as patch, ledger.at_work("me"):
+    with monkeypatch.context() as patch:
         patch.setattr(Ledger, "report", unreachable)
-        claim = ledger.claim("me", "here")
-        assert isinstance(claim, Claim)
         with pytest.raises(RunError, match="does not answer"):
-            run_trial(claim, bench(ledger, folder))
+            run_one(bench(ledger, folder))
     assert ledger.entries()[0].standing is Standing.STOPPED
     assert run_one(bench(ledger, folder)) is Standing.FINISHED
 
@@ -261,17 +259,12 @@ def test_a_full_disk_is_no_failure_of_the_trial_which_goes_on_later(
         with writing(run.folder / "metrics.csv"):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as patch, ledger.at_work("me"):
+    with monkeypatch.context() as patch:
         patch.setattr(Run, "save_epoch", full)
-        claim = ledger.claim("me", "here")
-        assert isinstance(claim, Claim)
         with pytest.raises(RunError, match="the disk is full"):
-            run_trial(claim, bench(ledger, folder))
+            run_one(bench(ledger, folder), "me")
     assert ledger.entries()[0].standing is Standing.STOPPED
-    with ledger.at_work("other"):
-        claim = ledger.claim("other", "here")
-        assert isinstance(claim, Claim) and claim.entry.number == 1
-        assert run_trial(claim, bench(ledger, folder)) is Standing.FINISHED
+    assert run_one(bench(ledger, folder), "other") is Standing.FINISHED
     result = ledger.entries()[0].result
     assert result is not None and [row[0] for row in result["history"]] == [1, 2]
 

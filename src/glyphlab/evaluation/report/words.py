@@ -176,7 +176,7 @@ def advice(subject: Subject) -> list[Advice]:
     found: list[Advice] = []
     if subject.mistakes:
         what = "See every mistake as a file, beside the training images that are nearest to it."
-        found.append(Advice(what, " ".join(filter(None, (f"glyphlab errors {run}", *_which_images(subject))))))
+        found.append(Advice(what, " ".join((f"glyphlab errors {run}", *_which_images(subject)))))
     found += _training_advice(subject)
     searchable = subject.own_data and subject.run.recipe.transfer is None  # its folds are trained from the beginning
     if (suspicious := subject.kinds["label suspicious"]) and searchable:

@@ -17,7 +17,6 @@ from typing import Any, Self
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import TrialState
@@ -28,7 +27,7 @@ from glyphlab.training.sweep.definition import SweepDefinition
 from glyphlab.training.sweep.entry import Claim, Entry, Nothing, Standing, entry_of, trial_record
 from glyphlab.training.sweep.locks import Locks, unreachable
 from glyphlab.training.sweep.settings import Trial
-from glyphlab.training.sweep.space import Dimension, encoded
+from glyphlab.training.sweep.space import encoded
 from glyphlab.training.sweep.storage import JOURNAL_NAME, open_journal, open_postgres
 
 FORMAT = "glyphlab-sweep-1"
@@ -265,7 +264,7 @@ class Ledger:
         template = optuna.trial.create_trial(
             state=TrialState.WAITING,
             params=params,
-            distributions={d.key: _distribution(d) for d in self.definition.space.dimensions if d.key in params},
+            distributions={d.key: d.distribution() for d in self.definition.space.dimensions if d.key in params},
             user_attrs={"trial": trial_record(trial)},
         )
         self._storage.create_new_trial(self.study._study_id, template_trial=template)
@@ -350,16 +349,6 @@ class Ledger:
                 yield
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             raise RunError(unreachable(self.address, error.__cause__ or error)) from None
-
-
-def _distribution(dimension: Dimension) -> BaseDistribution:
-    """What Optuna's sampler is asked for by `Dimension.suggest`: a database takes no other for the same setting."""
-    if dimension.values is not None:
-        return CategoricalDistribution([encoded(value) for value in dimension.values])
-    if dimension.whole:
-        step = int(dimension.step) if dimension.step is not None else 1
-        return IntDistribution(int(dimension.low), int(dimension.high), step=step, log=dimension.log)
-    return FloatDistribution(dimension.low, dimension.high, step=dimension.step, log=dimension.log)
 
 
 def _sealed(definition: SweepDefinition) -> dict[str, Any]:

@@ -23,6 +23,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.distributions import BaseDistribution
 
 Point = dict[str, Any]
 """Dotted settings with their values, such as ``{"training.lr": 0.01}``."""
@@ -80,14 +81,25 @@ class Dimension:
             drawn = rng.uniform(self.low, self.high)
         return min(max(round(drawn), int(self.low)), int(self.high)) if self.whole else self._rounded(drawn)
 
-    def suggest(self, trial: optuna.Trial) -> Any:
-        """The value that Optuna's sampler chooses."""
+    def distribution(self) -> BaseDistribution:
+        """The dimension as Optuna's sampler knows it: a database takes no other for the same setting."""
+        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
         if self.values is not None:
-            return decoded(trial.suggest_categorical(self.key, [encoded(value) for value in self.values]))
+            return CategoricalDistribution([encoded(value) for value in self.values])
         if self.whole:
             step = int(self.step) if self.step is not None else 1
-            return trial.suggest_int(self.key, int(self.low), int(self.high), step=step, log=self.log)
-        return self._rounded(trial.suggest_float(self.key, self.low, self.high, step=self.step, log=self.log))
+            return IntDistribution(int(self.low), int(self.high), step=step, log=self.log)
+        return FloatDistribution(self.low, self.high, step=self.step, log=self.log)
+
+    def suggest(self, trial: optuna.Trial) -> Any:
+        """The value that Optuna's sampler chooses."""
+        asked: Any = self.distribution()
+        if self.values is not None:
+            return decoded(trial.suggest_categorical(self.key, asked.choices))
+        if self.whole:
+            return trial.suggest_int(self.key, asked.low, asked.high, step=asked.step, log=asked.log)
+        return self._rounded(trial.suggest_float(self.key, asked.low, asked.high, step=asked.step, log=asked.log))
 
     def _rounded(self, drawn: float) -> float:
         """To six digits, which are enough for any setting, and can be read and typed again; within the range."""

@@ -43,5 +43,6 @@ function table(name, { header, rows }) {
       cells.map((text) => h("td", {}, text)),
     ),
   );
-  return h("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": name }, h("table", {}, h("thead", {}, head), h("tbody", {}, body)));
+  const table = h("table", {}, h("thead", {}, head), h("tbody", {}, body));
+  return h("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": name }, table);
 }

@@ -175,8 +175,7 @@ class DrawView {
   }
 
   #remember() {
-    if (this.#answer)
-      this.#history.add(this.#pad.drawing.toJson(), this.#answer.line?.text ?? this.#answer.character, "");
+    if (this.#answer) this.#history.add(this.#pad.drawing.toJson(), answered(this.#answer), "");
   }
 
   #open(entry) {
@@ -213,7 +212,7 @@ class DrawView {
       return notifyError(error);
     }
     notify(texts.draw.kept(label, KEPT_IN));
-    this.#history.add(drawing, answer.line?.text ?? answer.character, label);
+    this.#history.add(drawing, answered(answer), label);
     this.#showCollection();
   }
 
@@ -239,7 +238,12 @@ class DrawView {
   }
 }
 
-/** What is kept of a drawing: [[label, drawing], ...]; of a line each character for itself, null if the counts differ. */
+/** What an answer says: a line's text, or one character. */
+function answered({ line, character }) {
+  return line?.text ?? character;
+}
+
+/** What is kept of a drawing: [[label, drawing], ...]; of a line each character for itself, null if counts differ. */
 function partsOf(drawing, line, label) {
   if (!line) return [[label, drawing]];
   const names = [...label.replaceAll(/\s/g, "")];

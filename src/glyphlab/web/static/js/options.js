@@ -6,8 +6,8 @@ import { texts } from "./texts.js";
 const KINDS = ["", "digits", "letters", "capitals", "lowercase", "custom"];
 
 /**
- * A choice of the characters that may be answered; `value` is the service's `only`. Events: "change" with every key, and
- * "settle" once what was typed is complete.
+ * A choice of the characters that may be answered; `value` is the service's `only`. Events: "change" with every key,
+ * and "settle" once what was typed is complete.
  */
 export class OnlyChoice extends EventTarget {
   #key;

@@ -54,7 +54,8 @@ export class PageText {
 
   /** One hOCR document (hOCR 1.2), as `glyphlab read --hocr` writes it but for the version that wrote it. */
   toHocr() {
-    const words = this.lines.map(({ words }) => words.filter(textOf)); // of those whose characters were taken out, nothing
+    // Of words whose characters were taken out, nothing.
+    const words = this.lines.map(({ words }) => words.filter(textOf));
     const ids = words.flat().map((_, place) => `1_${place + 1}`);
     const rows = this.lines.map((line, place) =>
       [
@@ -138,7 +139,8 @@ function corners([x, y, width, height]) {
 function hocrWord(id, word) {
   const characters = word.characters.map((one) => {
     const certainty = (100 * (isCorrected(one) || one.isConfirmed ? 1 : one.probability)).toFixed(2);
-    return `<span class="ocrx_cinfo" title="x_bboxes ${corners(one.box).join(" ")}; x_conf ${certainty}">${escape(one.text)}</span>`;
+    const place = `x_bboxes ${corners(one.box).join(" ")}; x_conf ${certainty}`;
+    return `<span class="ocrx_cinfo" title="${place}">${escape(one.text)}</span>`;
   });
   const title = `bbox ${corners(word.box).join(" ")}; x_wconf ${Math.round(100 * confidence(word))}`;
   return `      <span class="ocrx_word" id="word_${id}" title="${title}">${characters.join("")}</span>`;

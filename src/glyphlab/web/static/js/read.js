@@ -163,7 +163,8 @@ class ReadView {
   }
 
   async #read(file) {
-    if (file.type && !file.type.startsWith("image/")) return this.#complain(texts.read.notPicture); // the page read before stays
+    // The page read before stays.
+    if (file.type && !file.type.startsWith("image/")) return this.#complain(texts.read.notPicture);
     const asked = ++this.#asked;
     this.#startWaiting(file);
     const { english, context } = this.#settings;
