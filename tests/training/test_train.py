@@ -246,7 +246,11 @@ def test_early_stopping(picture_folder: Path, tmp_path: Path) -> None:
     changes = {"training.early_stopping_epochs": 1, "training.epochs": 50, "training.lr": 1e-9}
     run = train(stateful(**changes), picture_folder, runs_dir=tmp_path)
     assert run.status["status"].startswith("stopped early")
-    assert run.status["epochs"] < 50
+    epochs = run.status["epochs"]
+    assert epochs < 50
+    with pytest.raises(RunError, match=r"stopped early: no progress .*; give it another try with --epochs"):
+        resume(run)
+    assert resume(run, epochs=50).status["epochs"] == epochs + 1
 
 
 def test_a_time_budget_is_kept_and_the_schedule_ends_with_it(picture_folder: Path, tmp_path: Path) -> None:

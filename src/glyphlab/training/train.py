@@ -183,6 +183,11 @@ def resume(
                 f"{run.folder} has already {'finished its' if is_complete else 'trained'} {done} "
                 f"epoch{'s' * (done != 1)}; extend it with --epochs {max(2 * done, 1)}, or train anew without --resume"
             )
+        if epochs is None and run.status["status"] == Ending.EARLY.value:
+            raise RunError(
+                f"{run.folder} {Ending.EARLY.value}; give it another try with --epochs, or train anew with a "
+                "larger training.early_stopping_epochs"
+            )
         begin(world, recorded, images, state, run.data_dir(data_dir))
         if epochs is not None:
             run.save_checkpoint(state)  # with the new end; the recipe alone would say more than can be continued
