@@ -398,6 +398,14 @@ def test_resume_with_another_recipe_names_the_difference(straight: Run) -> None:
         resume(straight, epochs=9, recipe=asked)
 
 
+def test_resume_with_another_transfer_names_the_difference(straight: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(straight.folder, tmp_path / "taught"))
+    weights = str(run.folder / "weights-last.safetensors")
+    run.set_recipe(run.recipe.with_settings({"transfer.base": weights, "transfer.freeze": 0}))
+    with pytest.raises(RunError, match=r"another recipe \(transfer\.freeze is 0 there, 1 here\)"):
+        resume(run, epochs=9, recipe=run.recipe.with_settings({"transfer.freeze": 1}))
+
+
 def test_two_processes_cannot_train_in_one_folder(straight: Run) -> None:
     with straight.locked(), pytest.raises(RunError, match="another process is training in"):
         resume(straight.folder, epochs=9)

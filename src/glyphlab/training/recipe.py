@@ -1,4 +1,4 @@
-"""The recipe: everything that defines a training run, as a TOML file with five sections.
+"""The recipe: everything that defines a training run, as a TOML file with six sections.
 
     description = "what this run is for"
 
@@ -370,6 +370,11 @@ class Recipe(Section):
         whole["network"] |= registry.resolved_options(self.network.name, self.network.options)
         return whole
 
+    def dotted(self) -> dict[str, Any]:
+        """The same by dotted key, ``{"training.lr": 0.01}``, without name and description."""
+        sections = {name: fields for name, fields in self.resolved().items() if name in _SECTIONS}
+        return {f"{name}.{key}": value for name, fields in sections.items() for key, value in fields.items()}
+
     def to_toml(self) -> str:
         """The resolved recipe as TOML text, which `from_toml` reads back."""
         whole = self.resolved()
@@ -433,7 +438,8 @@ def _network_problems(settings: Mapping[str, Any]) -> list[str]:
     if not isinstance(network, Mapping) or not isinstance(network.get("name", ""), str):
         return []
     options = {key: value for key, value in network.items() if key not in NetworkSettings.model_fields}
-    return [f"network: {problem}" for problem in registry.problems(network.get("name", "glyphnet"), options)]
+    default = NetworkSettings.model_fields["name"].default
+    return [f"network: {problem}" for problem in registry.problems(network.get("name", default), options)]
 
 
 def _findings(error: ValidationError) -> list[str]:

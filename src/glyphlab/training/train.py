@@ -418,12 +418,11 @@ def _require_same_recipe(run: Run, recorded: Recipe, asked: Recipe | None) -> No
     """Refuse to continue a run with other settings; engine and epochs may be left to the run."""
     if asked is None:
         return
-    ours, theirs = recorded.resolved(), asked.resolved()
+    ours, theirs = recorded.dotted(), asked.dotted()
     differences = [
-        f"{section}.{key} is {ours[section].get(key)!r} there, {theirs[section].get(key)!r} here"
-        for section in ("data", "augment", "network", "training")
-        for key in sorted({*ours[section], *theirs[section]} - {"epochs"})
-        if ours[section].get(key) != theirs[section].get(key)
+        f"{key} is {ours.get(key)!r} there, {theirs.get(key)!r} here"
+        for key in sorted(ours | theirs)
+        if ours.get(key) != theirs.get(key) and not key.startswith("engine.") and key != "training.epochs"
     ]
     if differences:
         raise RunError(

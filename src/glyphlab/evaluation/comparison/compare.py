@@ -271,8 +271,6 @@ def _described(glyphs: GlyphSet) -> str:
 def _entry(run: Run, name: str, answers: Answers) -> Entry:
     """Answers together with what the run records of itself."""
     environment, status, history = run.environment, run.status, run.history
-    sections = {section: values for section, values in run.recipe.resolved().items() if isinstance(values, dict)}
-    settings = {f"{section}.{key}": value for section, values in sections.items() for key, value in values.items()}
     best = status.get("best")
     last = history[-1].validation_accuracy if history else None
     return Entry(
@@ -282,7 +280,7 @@ def _entry(run: Run, name: str, answers: Answers) -> Entry:
         confidences=answers.confidences,
         is_correct=answers.is_correct,
         loss=answers.loss,
-        settings=settings | {f"machine.{key}": environment.get(key) for key in _MACHINE},
+        settings=run.recipe.dotted() | {f"machine.{key}": environment.get(key) for key in _MACHINE},
         history=tuple(history),
         parameters=environment.get("parameters"),
         epochs=status.get("epochs"),

@@ -242,10 +242,9 @@ def _differences(folder: Path, asked: Recipe, glyphs: GlyphSet) -> Iterator[str]
 
 def _defining(recipe: Recipe) -> dict[str, Any]:
     """What the folds of one training have in common, as dotted settings."""
-    sections = {name: fields for name, fields in recipe.resolved().items() if isinstance(fields, dict)}
-    del sections["engine"]
-    settings = {f"{name}.{key}": value for name, fields in sections.items() for key, value in fields.items()}
-    settings.pop("data.fold", None)
+    settings = {
+        key: value for key, value in recipe.dotted().items() if not key.startswith("engine.") and key != "data.fold"
+    }
     plain: dict[str, Any] = json.loads(json.dumps(settings))  # as it comes back from kfold.json
     return plain
 

@@ -117,12 +117,12 @@ def listed_trials(name: str, parsed: SweepFile, base: Recipe, folder: Path) -> I
         except GlyphlabError as error:
             raise RecipeError(f"sweep '{name}', trial '{label}': {error}") from None
         found.append((listed, recipe, label))
-    tables = [flat(recipe.resolved()) for _, recipe, _ in found if recipe is not None]
+    tables = [recipe.dotted() for _, recipe, _ in found if recipe is not None]
     varied = [key for key in _shown_keys(tables) if any(table.get(key) != tables[0].get(key) for table in tables)]
     seen: dict[str, str] = {}
     for listed, recipe, label in found:
         if recipe is not None:
-            table = flat(recipe.resolved())
+            table = recipe.dotted()
             point = {key: table[key] for key in varied if key in table}
         else:
             assert listed.baseline is not None
