@@ -112,7 +112,7 @@ class Job:
         return self.train[torch.randperm(len(self.train), generator=stream).to(self.train.device)]
 
     def class_weights(self, classes: int) -> Tensor | None:
-        """Weights of the classes in the loss, mean 1 over the training images; None without class balance by loss."""
+        """Weights of the classes' images in the loss, by how rare they are; None without class balance by loss."""
         if self.recipe.training.class_balance != "loss":
             return None
         counts = self._class_counts(classes)
@@ -268,10 +268,13 @@ def _loss(
         return logits.sum()
     settings = job.recipe.training
     adjusted = logits if log_priors is None else logits + log_priors
-    loss = F.cross_entropy(adjusted, targets, class_weights, label_smoothing=settings.label_smoothing)
+    # Not by cross_entropy's own weights: with these, what smoothing gives to a rare class would count for as much as
+    # its images, in every image of the others.
+    weights = None if class_weights is None else class_weights[targets]
+    each = F.cross_entropy(adjusted, targets, label_smoothing=settings.label_smoothing, reduction="none")
+    loss = each.mean() if weights is None else (each * weights).sum() / weights.sum()
     if job.teachers is None:
         return loss
-    weights = None if class_weights is None else class_weights[targets]
     taught = distillation_loss(logits, job.teachers.probs(pixels), weights)
     return torch.lerp(loss, taught, settings.effective("distillation"))
 
