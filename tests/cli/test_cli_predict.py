@@ -29,7 +29,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         classifier.body.output.weight.copy_(torch.stack([upright, -upright, 0 * upright, 0 * upright]))
         classifier.body.output.bias.copy_(torch.tensor([0, 0, 1.5, 1.3]))
-    info = ModelInfo(CLASSES, (1, 28, 28), "mnist", conformal=ConformalTable(100, (0.5, 0.9), (0.3, 0.7)))
+    info = ModelInfo(CLASSES, (1, 28, 28), "mnist", conformal=ConformalTable(100, (0.5, 0.9), ((0.3, 0.7),)))
     path = tmp_path_factory.mktemp("model") / "strokes.onnx"
     path.write_bytes(build_model(classifier, info).SerializeToString())
     return path

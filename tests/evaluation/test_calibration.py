@@ -19,6 +19,7 @@ from glyphlab.evaluation.calibration import (
     reliability,
 )
 from glyphlab.evaluation.metrics import log_softmax, losses
+from glyphlab.recognition.conformal import prediction_sets
 
 
 def sample(
@@ -61,9 +62,9 @@ def test_the_temperature_of_hard_cases(rng: np.random.Generator) -> None:
 
 
 def test_weights_let_every_class_count_the_same() -> None:
-    targets = np.array([0, 0, 0, 2], dtype=np.int64)
+    targets = np.array([0, 0, 0, 2] * 50, dtype=np.int64)
     weights = balancing_weights(targets)
-    np.testing.assert_allclose(weights, [2 / 3, 2 / 3, 2 / 3, 2])
+    np.testing.assert_allclose(weights, [2 / 3, 2 / 3, 2 / 3, 2] * 50)
     assert weights.mean() == pytest.approx(1)
 
 
@@ -99,7 +100,7 @@ def test_a_calibration_holds_temperature_and_thresholds(rng: np.random.Generator
     probs = calibrated(logits[2000:], found.temperature)
     own = np.take_along_axis(probs, targets[2000:, None], axis=1)[:, 0]
     weights = balancing_weights(targets[2000:])
-    covered = float(np.mean(weights * (own >= 1 - found.conformal.threshold(0.9))))
+    covered = float(np.mean(weights * (own >= 1 - found.conformal.at(0.9))))
     assert covered == pytest.approx(0.9, abs=0.03)
     assert Calibration.fit(logits[:0], targets[:0]) == Calibration(0, 1.0, None)
 
@@ -114,10 +115,22 @@ def test_sets_keep_their_coverage_when_the_mix_of_classes_becomes_even(rng: np.r
     assert found.conformal is not None
     probs = calibrated(logits[10_000:], found.temperature)
     own = np.take_along_axis(probs, targets[10_000:, None], axis=1)[:, 0]
-    inside = own >= 1 - found.conformal.threshold(0.9)
+    inside = own >= 1 - found.conformal.at(0.9)[targets[10_000:]]
     each = [inside[targets[10_000:] == k].mean() for k in (0, 1)]
     assert np.mean(each) == pytest.approx(0.9, abs=0.03)
     assert inside.mean() > 0.95  # what an unweighted threshold would have set to 0.9
+
+
+def test_a_class_of_three_images_does_not_blur_the_answers_of_all(rng: np.random.Generator) -> None:
+    targets = np.repeat(np.arange(5), [300, 300, 300, 300, 3])
+    logits = rng.normal(0, 1, (len(targets), 5)).astype(np.float32)
+    logits[np.arange(len(targets)), targets] += 8
+    weights = balancing_weights(targets)
+    assert weights.mean() == pytest.approx(1) and weights[-1] == pytest.approx(300 / 20 * weights[0])
+    found = Calibration.fit(logits, targets)
+    assert found.conformal is not None
+    inside = prediction_sets(calibrated(logits, found.temperature), found.conformal.at(0.95))
+    assert inside.sum(axis=1).mean() < 1.1
 
 
 def test_the_diagram_is_drawn(rng: np.random.Generator, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ INFO = ModelInfo(
     class_names=("1", "2", "O", "0"),
     image_shape=(1, SIDE, SIDE),
     framing="mnist",
-    conformal=ConformalTable(100, (0.5, 0.9), (0.3, 0.7)),
+    conformal=ConformalTable(100, (0.5, 0.9), ((0.3, 0.7),)),
     data={"name": "strokes"},
 )
 

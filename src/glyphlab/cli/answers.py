@@ -37,7 +37,7 @@ class TableWriter:
 
     def __init__(self, stream: TextIO, rule: Rule) -> None:
         self._stream = stream
-        self._with_sets = with_sets = rule.threshold is not None
+        self._with_sets = with_sets = rule.thresholds is not None
         self._waiting: list[tuple[str, ...]] = [("file", "answer", "probability", *["set"] * with_sets, "otherwise")]
         self._widths: list[int] | None = None
 

@@ -29,12 +29,19 @@ BINS = 15
 _TEMPERATURES = (0.05, 20.0)
 _TOLERANCE = 1e-7
 _MOST_STEPS = 100
+_LEAST_IMAGES = 100  # of classes that count the same, together
 
 
 def balancing_weights(targets: Integers) -> Floats:
-    """Weights that let every class that occurs count the same, float64 [N], 1 on average. targets: int64 [N]."""
+    """Weights that let every class that occurs count the same, float64 [N], 1 on average. targets: int64 [N], N > 0.
+
+    But one of which fewer images are at hand than it would have of a hundred counts less: three images are no measure
+    of a class, and what holds for all would rest on them.
+    """
     counts = np.bincount(targets)
-    weights: Floats = len(targets) / (np.count_nonzero(counts) * counts[targets])
+    classes = np.count_nonzero(counts)
+    weights: Floats = 1.0 / np.maximum(counts, _LEAST_IMAGES / classes)[targets]
+    weights /= weights.mean()
     return weights
 
 

@@ -298,7 +298,7 @@ def _figures(probs: NDArray[np.floating], test: GlyphSet, conformal: ConformalTa
         "ece": calibration_error(probs, test.targets),
     }
     if conformal is not None:
-        inside = prediction_sets(probs, conformal.threshold(_SHOWN_COVERAGE))
+        inside = prediction_sets(probs, conformal.at(_SHOWN_COVERAGE))
         figures |= {
             "set_coverage": float(np.take_along_axis(inside, test.targets[:, None], axis=1).mean()),
             "set_size": float(inside.sum(axis=1).mean()),

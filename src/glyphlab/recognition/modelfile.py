@@ -77,7 +77,9 @@ class ModelInfo:
             channels, height, width = (int(extent) for extent in fields["image_shape"])
             fields["image_shape"] = (channels, height, width)
             if fields["conformal"] is not None:
-                fields["conformal"] = ConformalTable.from_json(fields["conformal"])
+                table = fields["conformal"] = ConformalTable.from_json(fields["conformal"])
+                if table.groups and len(table.groups) != len(fields["class_names"]):
+                    raise ValueError("the thresholds are those of other classes")
             return cls(**fields)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"its description under '{METADATA_KEY}' is damaged ({error}); export it again") from error

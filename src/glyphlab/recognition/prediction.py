@@ -52,16 +52,18 @@ class Rule:
     """How probabilities become answers.
 
     alphabet: the classes that may be answered. min_confidence: least probability of a certain answer, 0 to 1.
-    threshold: of the prediction sets; None: no sets. alternatives: how many runners-up to name, 0 or more.
+    thresholds: of the prediction sets, float64 [K] for the classes of the model or [1] for all of them; None: no sets.
+    alternatives: how many runners-up to name, 0 or more.
 
     Raises `GlyphlabError` for a value out of range.
     """
 
     alphabet: Alphabet
     min_confidence: float = 0.0
-    threshold: float | None = None
+    thresholds: NDArray[np.float64] | None = field(default=None, compare=False)
     alternatives: int = 3
     _names: NDArray[np.object_] = field(init=False, repr=False, compare=False)
+    _own_thresholds: NDArray[np.float64] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_confidence <= 1:
@@ -69,11 +71,26 @@ class Rule:
         if self.alternatives < 0:
             raise GlyphlabError(f"alternatives is {self.alternatives}; expected 0 or more")
         object.__setattr__(self, "_names", np.array(self.alphabet.names, dtype=object))
+        own = self.thresholds
+        if own is not None and len(own) > 1:
+            own = own[self.alphabet.indices]
+        object.__setattr__(self, "_own_thresholds", own)
 
     @property
     def judges(self) -> bool:
         """Whether an answer can be uncertain at all: a least confidence or prediction sets were asked for."""
-        return self.min_confidence > 0 or self.threshold is not None
+        return self.min_confidence > 0 or self.thresholds is not None
+
+    def possible(self, name: str, probability: float) -> bool:
+        """Whether an answer of this probability, 0 to 1, belongs to the prediction set, where there are sets.
+
+        name: of the alphabet; another, such as a letter's other case, is judged by the largest of the thresholds.
+        """
+        if self._own_thresholds is None:
+            return False
+        known = len(self._own_thresholds) > 1 and name in self.alphabet.names
+        own = self._own_thresholds[self.alphabet.names.index(name)] if known else self._own_thresholds.max()
+        return bool(probability >= 1 - own)
 
     def decide(self, probs: NDArray[np.float32]) -> list[Prediction]:
         """An answer a row. probs: float32 [N, K] over all classes of the model.
@@ -86,8 +103,9 @@ class Rule:
         order = np.argsort(-probs, axis=1, kind="stable")
         ranked = np.take_along_axis(probs, order, axis=1).astype(np.float64)
         inside = None
-        if self.threshold is not None:
-            inside = np.take_along_axis(prediction_sets(probs, self.threshold), order, axis=1).sum(axis=1)
+        if self._own_thresholds is not None:
+            sets = prediction_sets(probs, self._own_thresholds)
+            inside = np.take_along_axis(sets, order, axis=1).sum(axis=1)
         shown = 1 + self.alternatives
         answers: list[Prediction] = []
         for row, values in enumerate(ranked[:, :shown].tolist()):

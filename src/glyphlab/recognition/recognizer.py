@@ -115,19 +115,19 @@ class Recognizer:
             "lowercase", class names, or several with commas between; default all.
         min_confidence: least probability of an answer that counts as certain, 0 to 1.
         coverage: name a set of characters that holds the true one with this probability, such as 0.95; for
-            pictures like those the model was calibrated on.
+            pictures like those the model was calibrated on, the classes being about equally common.
         alternatives: how many runners-up to name.
 
         Raises `ModelError` for characters that the model does not know, or when it carries no scores for sets;
         `GlyphlabError` for a number out of range.
         """
         alphabet = Alphabet.whole(self.class_names) if only is None else Alphabet.parse(only, self.class_names)
-        threshold = None
+        thresholds = None
         if coverage is not None:
             if self.info.conformal is None:
                 raise ModelError("the model carries no scores of validation images; prediction sets need them")
-            threshold = self.info.conformal.threshold(coverage)
-        return Rule(alphabet, min_confidence, threshold, alternatives)
+            thresholds = self.info.conformal.at(coverage)
+        return Rule(alphabet, min_confidence, thresholds, alternatives)
 
     def predict(
         self,

@@ -91,7 +91,7 @@ def page_value(offer: Offer, recognizer: Recognizer, page: Page, coverage: float
                     {
                         "text": word.text,
                         "box": _box(word.box),
-                        "characters": [_page_character(character, rule.threshold) for character in word.characters],
+                        "characters": [_page_character(character, rule) for character in word.characters],
                     }
                     for word in line.words
                 ],
@@ -175,14 +175,14 @@ def _line(recognizer: Recognizer, strokes: Sequence[Stroke], wish: Wish, at_leas
     characters = [character for line in page.lines for word in line.words for character in word.characters]
     if len(characters) < at_least:
         return None
-    threshold = wish.rule(recognizer).threshold
+    rule = wish.rule(recognizer)
     return {
         "text": page.text,
         "characters": [
             {
                 "character": one.text,
                 "probability": round(one.probability, 6),
-                "set": _set(one, threshold),
+                "set": _set(one, rule),
                 "box": [
                     round(v, 1) for v in drawing.on_canvas(one.box.left, one.box.top, one.box.width, one.box.height)
                 ],
@@ -192,8 +192,8 @@ def _line(recognizer: Recognizer, strokes: Sequence[Stroke], wish: Wish, at_leas
     }
 
 
-def _page_character(one: Character, threshold: float | None) -> dict[str, Any]:
-    possible = _set(one, threshold)
+def _page_character(one: Character, rule: Rule) -> dict[str, Any]:
+    possible = _set(one, rule)
     return {
         "character": one.text,
         "probability": round(one.probability, 6),
@@ -204,11 +204,9 @@ def _page_character(one: Character, threshold: float | None) -> dict[str, Any]:
     }
 
 
-def _set(one: Character, threshold: float | None) -> list[str]:
+def _set(one: Character, rule: Rule) -> list[str]:
     """The character and those of its alternatives that cannot be ruled out."""
-    if threshold is None:
-        return [one.text]
-    return [one.text, *(text for text, probability in one.alternatives if probability >= 1 - threshold)]
+    return [one.text, *(text for text, probability in one.alternatives if rule.possible(text, probability))]
 
 
 def _alternatives(pairs: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
