@@ -66,7 +66,7 @@ class Edits:
 def compare(truth: Sequence[str], found: Sequence[str]) -> Edits:
     """Align what was read with the truth; both are texts, or lists of words or lines.
 
-    Of several alignments with the fewest changes, one with as many substitutions as possible is counted.
+    Of several alignments with the fewest changes, one that prefers substitutions, from the end on, is counted.
     """
     numbers: dict[str, int] = {}
     wanted, got = (

@@ -73,7 +73,9 @@ class AugmentSettings(Section):
     scale: float = Field(0.0, ge=0, lt=1, description="0.1: between 0.9 and 1.1 times the size")
     shear_degrees: float = Field(0.0, ge=0, le=45, description="slant, as of italics")
     shift: float = Field(0.0, ge=0, le=1, description="share of the image's side, in both directions")
-    elastic: float = Field(0.0, ge=0, le=1, description="standard deviation of the displacement, as share of the side")
+    elastic: float = Field(
+        0.0, ge=0, le=1, description="displacement of the noise's knots, standard deviation, as share of the side"
+    )
     elastic_cells: int = Field(4, ge=2, le=16, description="elastic noise: knots along a side; fewer is smoother")
     stroke: float = Field(0.0, ge=0, le=1, description="thinner or thicker strokes; 1: up to a pixel on each side")
     brightness: float = Field(0.0, ge=0, le=1, description="0.1: 0.9 to 1.1 times as bright")

@@ -65,6 +65,8 @@ def test_leaving_out_doubtful_images_is_told_in_words() -> None:
     confidences = np.linspace(1, 0.2, 100)
     figure = charts.coverage_chart(confidences, np.arange(100) < 80)
     assert "99.0% of its answers are right where it answers 80% of the images" in figure.caption
+    sure = float(figure.caption.split("at least ")[1].split("%")[0]) / 100
+    assert np.count_nonzero(confidences >= sure) == 80  # told so that whoever sets it answers as many
     assert charts.coverage_chart(confidences, np.ones(100, dtype=np.bool_)).caption == ""  # nothing to gain
 
 

@@ -48,6 +48,30 @@ def test_shares_are_never_more_certain_than_they_are() -> None:
     assert [counted(1, "image"), counted(1200, "image")] == ["1 image", "1,200 images"]
 
 
+@pytest.mark.parametrize(
+    ("right", "sentence"),
+    [(90, "Yes: what it calls 90"), (60, "not of the doubtful ones: of 100 answers of which it is 80 to 97")],
+)
+def test_a_small_calibration_error_is_no_praise_of_doubtful_answers(
+    subject: Subject, right: int, sentence: str
+) -> None:
+    """5,000 images that a network is all but sure of, and 100 of which it is 90 % sure."""
+    confidences = np.repeat([0.9999, 0.9], [5_000, 100])
+    targets = np.zeros(5_100, dtype=np.int64)
+    targets[5_000 + right :] = 1
+    logits = np.log(np.stack([confidences, *[(1 - confidences) / 2] * 2], axis=1)).astype(np.float32)
+    images = np.zeros((len(targets), 12, 12), dtype=np.uint8)
+    glyphs = replace(subject.glyphs, images=images, targets=targets, ids=None)
+    evaluation = Evaluation.from_logits(logits, glyphs)
+    assert evaluation.calibration_error < 0.01
+    examination = examine(subject.run, subject.classifier, evaluation, glyphs)
+    other = replace(subject, evaluation=evaluation, glyphs=glyphs, examination=examination)
+    paragraphs = summary(other, None)
+    answers = {paragraph.question: paragraph.answer for paragraph in paragraphs}
+    (said,) = (answer for question, answer in answers.items() if "sure" in question)
+    assert sentence in said
+
+
 def test_the_summary_states_the_figures(subject: Subject) -> None:
     evaluation = subject.evaluation
     answers = {paragraph.question: paragraph.answer for paragraph in summary(subject, None)}

@@ -86,9 +86,13 @@ def confident_joint(probs: Probs, targets: Integers) -> Integers:
 
 
 def label_issues(probs: Probs, targets: Integers) -> NDArray[np.bool_]:
-    """Which images confidently belong to another class than the given one, bool [N]: off the joint's diagonal."""
+    """Which images confidently belong to another class than the given one, bool [N]: off the joint's diagonal.
+
+    But none whose likeliest class is the given one: a class of two images, of which the network is never sure, has a
+    threshold that every image reaches.
+    """
     confident = confident_classes(probs, targets)
-    issues: NDArray[np.bool_] = (confident >= 0) & (confident != targets)
+    issues: NDArray[np.bool_] = (confident >= 0) & (confident != targets) & (probs.argmax(axis=1) != targets)
     return issues
 
 

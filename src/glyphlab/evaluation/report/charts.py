@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -130,9 +131,10 @@ def coverage_chart(confidences: Floats, is_correct: NDArray[np.bool_]) -> Figure
         last = int(reached[-1]) if len(reached) else 0
         if accuracy[-1] < aim and last >= _LEAST_COVERAGE * len(order):
             chart.dots([answered[last] / len(order)], [float(accuracy[last])], "b", radius=4.5)
+            sure = math.floor(1e4 * confidences[order[last]]) / 100  # rounded down, or fewer would be answered
             words.append(
                 f"{aim:.1%} of its answers are right where it answers {answered[last] / len(order):.0%} of the images, "
-                f"those of which it is at least {confidences[order[last]]:.0%} sure"
+                f"those of which it is at least {sure:g}% sure"
             )
     caption = "; ".join(words) + "." if words else ""
     return Figure("Doubtful images left to people", chart.markup(), caption)

@@ -8,13 +8,18 @@ from statistics import mean
 
 from glyphlab.errors import quoted
 from glyphlab.evaluation.calibration import calibrated, calibration_error
+from glyphlab.evaluation.metrics import wilson_interval
 from glyphlab.evaluation.mistakes.lookalikes import describe_groups
 from glyphlab.evaluation.report.standing import Standing, neighbours
 from glyphlab.evaluation.report.subject import Subject
+from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.sheet import percent
 from glyphlab.evaluation.wording import duration
 
 _CALIBRATION_MATTERS = 0.02  # expected calibration error from which on probabilities mislead
+_WELL_CALIBRATED = 0.01  # expected calibration error below which they are right, if they are for doubtful answers, too
+_DOUBTFUL = (0.80, 0.97)
+_ABOUT = 0.05  # about nine times out of ten
 _OVERFITTING = 0.03  # by which training accuracy lies above validation accuracy
 _STILL_RISING = 0.001  # of validation accuracy an epoch at the end
 _MANY_LOOK_ALIKES = 0.4  # share of the mistakes
@@ -138,8 +143,15 @@ def _certainty(subject: Subject) -> str:
     evaluation = subject.evaluation
     error = evaluation.calibration_error
     gap = float(evaluation.confidences.mean()) - evaluation.accuracy
-    if error < 0.01:
+    count, sure, right = _doubtful(evaluation)
+    low, high = wilson_interval(right, count)
+    if error < _WELL_CALIBRATED and low - _ABOUT < sure < high + _ABOUT:
         text = "Yes: what it calls 90 % sure is right about nine times out of ten"
+    elif error < _WELL_CALIBRATED:
+        text = (
+            f"Of most answers, but not of the doubtful ones: of {counted(count, 'answer')} of which it is 80 to 97 % "
+            f"sure, {share(sure)} on average, {share(right / count)} are right"
+        )
     elif gap > 0:
         text = "Not quite: it is surer than it is right"
     else:
@@ -151,6 +163,18 @@ def _certainty(subject: Subject) -> str:
         after = calibration_error(calibrated(evaluation.logits, subject.temperature), evaluation.targets)
         text += f" Its model file divides the outputs by {subject.temperature:.3f}; the error is then {share(after)}."
     return text
+
+
+def _doubtful(evaluation: Evaluation) -> tuple[int, float, int]:
+    """The answers that the network is nearly sure of: how many, its mean confidence, how many are right.
+
+    A good network is surer of nearly all others, which decide the calibration error by themselves.
+    """
+    low, high = _DOUBTFUL
+    chosen = (evaluation.confidences >= low) & (evaluation.confidences < high)
+    count = int(chosen.sum())
+    sure = float(evaluation.confidences[chosen].mean()) if count else (low + high) / 2
+    return count, sure, int(evaluation.is_correct[chosen].sum())
 
 
 def _stands(subject: Subject, standing: Standing) -> str:
