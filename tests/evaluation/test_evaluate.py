@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from glyphlab.evaluation.other_data import other_data
 from glyphlab.evaluation.report.write import report
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.transfer.base import open_base
+from glyphlab.evaluation.transfer.transfer import transfer
 from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.run import Run
 from glyphlab.training.train import resume, train
@@ -169,9 +171,23 @@ def test_runs_that_prepare_pictures_differently_are_compared_on_the_same_picture
     larger = train("fast", photos, settings=SETTINGS | {"data.size": 32}, runs_dir=tmp_path / "runs")
     assert len(compare([digits_run, own, larger], photos).glyphs) == 10  # held out of the training on them
     shutil.copytree(photos, tmp_path / "again")
-    assert len(compare([digits_run, own], tmp_path / "again").glyphs) == 20
+    assert len(evaluate(digits_run, tmp_path / "again", write=False)) == 20
+    on_others = compare([digits_run, own], tmp_path / "again").glyphs  # whatever their folder is called
+    assert len(on_others) == 10 and "only the 10 images that none of the networks learned from" in on_others.remark
     with pytest.raises(DataError, match="not judged on the same images"):
         compare([digits_run, own])
+
+
+def test_pictures_that_a_network_was_taught_by_do_not_judge_it(photos: Path, tmp_path: Path) -> None:
+    taught = transfer("digits", photos, way="means", runs_dir=tmp_path / "runs").run
+    evaluation = evaluate(taught, photos, write=False)
+    assert len(evaluation) == 10 == len(evaluate(taught, write=False))
+    assert "10 of 20 left out, from which the network learned" in evaluation.remark
+    assert len(evaluate(taught, photos, split="train", write=False)) == 20
+    learned = load_dataset(str(taught.folder / "glyphs"), "train")
+    replace(learned, split="test").save(tmp_path / "learned" / "test.npz")
+    with pytest.raises(DataError, match=r"all of the 10 images are among those that .* learned from"):
+        evaluate(taught, tmp_path / "learned", write=False)
 
 
 def test_pictures_of_a_former_evaluation_do_not_stay(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,9 @@ def test_pictures_in_both_parts_are_found(tmp_path: Path) -> None:
         "test/cross/test1.png",
         "test/ring/test1.png",
     ]
+    base = pictures.test.subset(range(2))  # which the network that is taught has learned from already
+    assert replace(pictures, before=base).repeated.tolist() == [0, 1, 3]
+    assert replace(pictures, before=replace(base, images=base.images[:, 1:])).repeated.tolist() == [1, 3]
 
 
 def test_colour_pictures_for_a_colour_network(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.sources import load_dataset
-from glyphlab.errors import RecipeError, RunError
+from glyphlab.errors import GlyphlabWarning, RecipeError, RunError
 from glyphlab.networks.classifier import evaluating, single_view, to_pixels
 from glyphlab.training.distill import Teachers, distillation_loss
 from glyphlab.training.distributed import World
@@ -50,6 +50,7 @@ def test_the_loss_is_the_cross_entropy_against_the_teachers() -> None:
     torch.testing.assert_close(distillation_loss(logits, answers, weights), F.cross_entropy(logits[4:5], answers[4:5]))
 
 
+@pytest.mark.filterwarnings("ignore:the data that the teacher")
 def test_a_student_learns_its_teachers_answers_rather_than_the_labels(glyphs: GlyphSet, tmp_path: Path) -> None:
     contrary = GlyphSet(glyphs.images, 1 - glyphs.targets, glyphs.class_names, name="bars")
     teacher = train_glyphs(recipe(20), contrary, runs_dir=tmp_path)
@@ -92,6 +93,7 @@ def test_a_taught_run_resumes_to_the_same_bits(
     assert Run.open(part.folder).recipe.resolved()["training"]["distillation"] == 0.7
 
 
+@pytest.mark.filterwarnings("ignore:the data that the teacher")
 def test_teachers_are_checked_before_a_run_folder_is_made(glyphs: GlyphSet, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"training\.teachers: no run 'nowhere'.*Train the teacher first"):
         train_glyphs(recipe(teachers=["nowhere"]), glyphs, runs_dir=tmp_path / "runs")
@@ -115,6 +117,19 @@ def test_a_teacher_must_not_know_the_images_that_judge_the_student(glyphs: Glyph
     more = taught.with_settings({"data.split_seed": 1, "data.validation": 0.2})
     with pytest.raises(RecipeError, match=r"of the 12 images .* and data\.validation to at most 0\.1"):
         train_glyphs(more, glyphs, runs_dir=tmp_path / "runs")
+
+
+def test_a_teacher_of_a_set_that_was_corrected_since_is_found_out(
+    glyphs: GlyphSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = train_glyphs(recipe(seed=1), glyphs, runs_dir=tmp_path)
+    corrected = replace(glyphs, targets=np.r_[1 - glyphs.targets[:1], glyphs.targets[1:]])
+    taught = recipe(teachers=[str(teacher.folder)], seed=2)
+    with pytest.warns(GlyphlabWarning, match="learned from are not at hand"):
+        train_glyphs(taught, corrected, runs_dir=tmp_path / "runs")
+    monkeypatch.setattr("glyphlab.training.distill.load_images", lambda *args: glyphs)
+    with pytest.raises(RecipeError, match=r"was trained on \d of the 6 images .*; .* train it anew on these"):
+        train_glyphs(taught, corrected, runs_dir=tmp_path / "runs")
 
 
 def test_the_folds_of_a_teacher_are_the_students(glyphs: GlyphSet, tmp_path: Path) -> None:

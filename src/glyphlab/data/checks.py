@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from glyphlab.data.catalogue import SOURCES, Split
 from glyphlab.data.decode import SMALLEST_SIZE, SUFFIXES, Channels, picture_size
+from glyphlab.data.equal import groups_of_equal, image_digests
 from glyphlab.data.folders import Listing, OnProgress, is_hidden, list_folder
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import user_path
@@ -193,7 +193,7 @@ def _equal_images(sets: Sequence[GlyphSet], blank: Sequence[NDArray[np.bool_]]) 
     place = np.concatenate([np.arange(len(glyphs)) for glyphs in sets])
     targets = np.concatenate([glyphs.targets for glyphs in sets])
     seen = np.flatnonzero(~np.concatenate(list(blank)))
-    digests = np.concatenate([_digests(glyphs.images) for glyphs in sets])[seen]
+    digests = np.concatenate([image_digests(glyphs.images) for glyphs in sets])[seen]
 
     leaks: list[str] = []
     contradictions: list[str] = []
@@ -204,7 +204,7 @@ def _equal_images(sets: Sequence[GlyphSet], blank: Sequence[NDArray[np.bool_]]) 
         label = f" ({glyphs.class_names[targets[index]]})" if with_class else ""
         return f"{_id(glyphs, int(place[index]))}{label}"
 
-    for members in _groups(digests):
+    for members in groups_of_equal(digests):
         group = seen[members]
         first_of: dict[int, int] = {}
         for index in group:
@@ -239,30 +239,6 @@ def _report_equal(
             text = f"{glyphs.split}: {_images(len(pairs))} equal to an earlier one ({share:.2%})"
             findings.append(Finding("duplicate", severity, text, len(pairs), _some(pairs)))
     return findings
-
-
-def _digests(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """A 128-bit hash of each image, uint64 [N, 2]. Images of another shape get other hashes."""
-    shape = repr(images.shape[1:]).encode()
-    flat = np.ascontiguousarray(images).reshape(len(images), int(np.prod(images.shape[1:])))
-    start = hashlib.blake2b(shape, digest_size=16)
-    found = bytearray()
-    for row in flat:
-        state = start.copy()
-        state.update(row.data)
-        found += state.digest()
-    return np.frombuffer(bytes(found), dtype=np.uint64).reshape(-1, 2)
-
-
-def _groups(digests: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
-    """Positions of equal digests, at least two each, ascending; groups in order of their first."""
-    order = np.lexsort((digests[:, 1], digests[:, 0]))  # stable, so positions ascend within a group
-    ordered = digests[order]
-    starts = np.flatnonzero(np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)]) if len(order) else order
-    ends = np.r_[starts[1:], len(order)]
-    several = np.flatnonzero(ends - starts > 1) if len(order) else starts
-    groups = [order[starts[group] : ends[group]].astype(np.int64) for group in several]
-    return sorted(groups, key=lambda group: int(group[0]))
 
 
 def _classes(glyphs: GlyphSet) -> list[Finding]:

@@ -17,7 +17,7 @@ from glyphlab.data.sources import holds_out
 from glyphlab.errors import DataError
 from glyphlab.evaluation.calibration import calibrated, draw_reliability, reliability
 from glyphlab.evaluation.model_info import info_of, temperature_of
-from glyphlab.evaluation.other_data import load_other, other_data
+from glyphlab.evaluation.other_data import load_other, other_data, without_learned
 from glyphlab.evaluation.pictures import draw_confusion, draw_examples
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.tables import write_classes, write_confusion, write_predictions
@@ -44,7 +44,7 @@ def evaluate(
         evaluation.accuracy, evaluation.interval, evaluation.confusion
 
     Pictures in a folder of other data are prepared as `Recognizer.predict` prepares them, and where such data have no
-    test part of their own, all of them are judged.
+    test part of their own, all of them are judged; but none that the run learned from, where its data are at hand.
 
     With `write`, tables and pictures go to the run's `evaluation` folder (`evaluation-<data>` for other data, with
     `-train` for the training part). Raises `RunError`, `DataError` and `ModelError`; among others when the data
@@ -82,6 +82,8 @@ def judge(
         folder, info = run.data_dir(data_dir), info_of(run, classifier.spec)
         glyphs = load_other(data, split, folder, info, whole=whole, on_progress=on_progress)
         glyphs = match_classes(glyphs, classifier.spec)
+        if split == "test":
+            glyphs = without_learned(run, glyphs, folder)
     _place(classifier, run.recipe.engine.device)
     logits = predict(classifier, torch.from_numpy(glyphs.images), on_progress=on_progress).numpy()
     return Evaluation.from_logits(logits, glyphs), glyphs

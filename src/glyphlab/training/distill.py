@@ -7,6 +7,7 @@ learns this mean keeps most of the gain at its own cost. The teachers see what t
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,15 +15,20 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
+from glyphlab.data.equal import known_among
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import RecipeError, RunError, quoted
+from glyphlab.errors import DataError, GlyphlabWarning, RecipeError, RunError, quoted
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
 from glyphlab.training.engine import Engine
-from glyphlab.training.images import Parts
+from glyphlab.training.images import Parts, load_images
 from glyphlab.training.recipe import Recipe, shipped_as
 from glyphlab.training.run import Run
+
+# Of other data so many images may equal some of a teacher's, as blank ones do.
+_CHANCE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,15 +120,37 @@ def _teacher(run: Run, spec: ClassifierSpec, engine: Engine) -> Classifier:
 
 def _require_unseen(run: Run, glyphs: GlyphSet, parts: Parts) -> None:
     """Refuse a teacher that was trained on images which are to judge the student, through whom it would know them."""
-    if run.environment["data"]["sha256"] != glyphs.digest():
-        return
     theirs = run.recipe
-    seen = len(np.intersect1d(Parts.carve(glyphs, theirs).train, parts.validation, assume_unique=True))
-    if seen:
+    if run.environment["data"]["sha256"] == glyphs.digest():
+        seen = len(np.intersect1d(Parts.carve(glyphs, theirs).train, parts.validation, assume_unique=True))
         kept_back = f"data.validation to at most {theirs.data.validation:g}"
         if theirs.data.folds is not None:
             kept_back = f"data.folds = {theirs.data.folds} and data.fold = {theirs.data.fold}"
+        cure = f"set data.split_seed = {theirs.split_seed}, and {kept_back}"
+    else:
+        seen = _seen_elsewhere(run, glyphs.images[parts.validation])
+        cure = "its data are others, train it anew on these"
+    if seen:
         raise RecipeError(
             f"training.teachers: {run.folder} was trained on {seen:,} of the {len(parts.validation):,} images that are "
-            f"validation's here; expected none: set data.split_seed = {theirs.split_seed}, and {kept_back}"
+            f"validation's here; expected none: {cure}"
         )
+
+
+def _seen_elsewhere(run: Run, images: NDArray[np.uint8]) -> int:
+    """How many of the images are among those that a teacher learned from in other data, such as a set that has grown
+    or been corrected since; 0 where no more are than chance may make equal, and, with a warning, where none can tell.
+    """
+    try:
+        theirs = load_images(run.recipe, "train", run.data_dir())
+        run.require_same_data(theirs)
+    except (DataError, RunError):
+        warnings.warn(
+            f"the data that the teacher {run.folder} learned from are not at hand; whether the images that judge the "
+            "student are among them cannot be told",
+            GlyphlabWarning,
+            stacklevel=2,
+        )
+        return 0
+    seen = int(known_among(images, theirs.images[Parts.carve(theirs, run.recipe).train]).sum())
+    return seen if seen >= _CHANCE * len(images) else 0

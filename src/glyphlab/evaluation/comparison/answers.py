@@ -32,18 +32,22 @@ class Answers:
     """What a network said to N images.
 
     predictions: int64 [N], class indices. confidences: float64 [N], their probabilities. is_correct: bool [N].
-    loss: mean cross-entropy in nats.
+    losses: float64 [N], cross-entropy in nats.
     """
 
     predictions: Integers
     confidences: NDArray[np.float64]
     is_correct: NDArray[np.bool_]
-    loss: float
+    losses: NDArray[np.float64]
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> Answers:
         """The answers in an evaluation."""
-        return cls(evaluation.predictions, evaluation.confidences, evaluation.is_correct, evaluation.loss)
+        return cls(evaluation.predictions, evaluation.confidences, evaluation.is_correct, evaluation.losses)
+
+    def subset(self, places: Integers) -> Answers:
+        """Those to the images at `places`."""
+        return Answers(self.predictions[places], self.confidences[places], self.is_correct[places], self.losses[places])
 
     def renumbered(self, names: tuple[str, ...], among: tuple[str, ...]) -> Answers:
         """The same with the classes `names` numbered by their places `among` others."""
@@ -96,4 +100,4 @@ def _from_table(table: Predictions, glyphs: GlyphSet) -> Answers:
     targets = np.array([places[name] for name in table.truths], dtype=np.int64)
     if not np.array_equal(targets, glyphs.targets):
         raise ValueError("other images")
-    return Answers(predictions, table.probs[:, 0], predictions == targets, float(table.losses.mean()))
+    return Answers(predictions, table.probs[:, 0], predictions == targets, table.losses)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.data.catalogue import Split
+from glyphlab.data.equal import image_digests
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import given_path
 from glyphlab.errors import DataError, RunError
@@ -201,30 +202,48 @@ def compare(
 ) -> Comparison:
     """Compare two or more runs on the test images of their own, common data set, or on those of `data`.
 
-        comparison = glyphlab.evaluation.comparison.compare.compare(["mnist-fast-1", "mnist-mnist-net-1"])
+        comparison = glyphlab.compare(["mnist-fast-1", "mnist-mnist-net-1"])
         comparison.pairs[0].test.p_value
 
     A run's stored evaluation is used where it belongs to the run's present weights; otherwise the run is judged anew
     (nothing is written). Of `data` without a test part all images are judged, unless they are one run's own: then what
-    they hold out. on_run: told the name of each run before its turn. Raises `RunError` for fewer than two
-    runs, the same run twice or one without weights; `DataError` when the runs' images are not the same.
+    they hold out. Images from which one of the networks learned are left out for all. on_run: told the name of each
+    run before its turn. Raises `RunError` for fewer than two runs, the same run twice or one without weights;
+    `DataError` when the runs' images are not the same.
     """
     opened = [run if isinstance(run, Run) else Run.open(run, runs_dir) for run in runs]
     names, data_dir = _names_of(opened), given_path(data_dir)
     whole = all(other_data(run, data) is not None for run in opened)
-    entries: list[Entry] = []
-    first: GlyphSet | None = None
-    class_names: tuple[str, ...] = ()
+    judged: list[tuple[Answers, GlyphSet]] = []
     for run, name in zip(opened, names, strict=True):
         if on_run is not None:
             on_run(name)
-        answers, glyphs = answers_of(run, data, split, data_dir, whole=whole)
-        first = glyphs if first is None else first
+        judged.append(answers_of(run, data, split, data_dir, whole=whole))
+    if data is not None:
+        judged = _on_common_images(judged)
+    first = judged[0][1]
+    class_names: tuple[str, ...] = ()
+    entries: list[Entry] = []
+    for run, name, (answers, glyphs) in zip(opened, names, judged, strict=True):
         _require_same_images(first, glyphs, names[0], name, by_name=data is not None)
         class_names += tuple(known for known in glyphs.class_names if known not in class_names)
         entries.append(_entry(run, name, answers.renumbered(glyphs.class_names, class_names)))
-    assert first is not None
     return Comparison(first, class_names, tuple(entries))
+
+
+def _on_common_images(judged: Sequence[tuple[Answers, GlyphSet]]) -> list[tuple[Answers, GlyphSet]]:
+    """The same of those images alone that none of the networks learned from, which for one of them were left out."""
+    names = [glyphs.ids or tuple(map(repr, image_digests(glyphs.images).tolist())) for _, glyphs in judged]
+    common = set(names[0]).intersection(*names[1:])
+    if not common or all(set(own) == common for own in names):
+        return list(judged)
+    kept: list[tuple[Answers, GlyphSet]] = []
+    for (answers, glyphs), own in zip(judged, names, strict=True):
+        places = np.flatnonzero([name in common for name in own])
+        told = f"only the {len(places):,} images that none of the networks learned from"
+        remark = "; ".join(filter(None, (glyphs.remark, told)))
+        kept.append((answers.subset(places), replace(glyphs.subset(places), remark=remark)))
+    return kept
 
 
 def _names_of(runs: Sequence[Run]) -> list[str]:
@@ -279,7 +298,7 @@ def _entry(run: Run, name: str, answers: Answers) -> Entry:
         predictions=answers.predictions,
         confidences=answers.confidences,
         is_correct=answers.is_correct,
-        loss=answers.loss,
+        loss=float(answers.losses.mean()),
         settings=run.recipe.dotted() | {f"machine.{key}": environment.get(key) for key in _MACHINE},
         history=tuple(history),
         parameters=environment.get("parameters"),

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from glyphlab.data.equal import groups_of_equal, image_digests
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.evaluation.labels.nearest import Nearest
 
@@ -46,10 +47,9 @@ def find_duplicates(glyphs: GlyphSet, nearest: Nearest | None = None) -> list[Du
 
 def _groups(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     """For each image the index of the first that is equal to it, int64 [N]."""
-    flat = np.ascontiguousarray(images.reshape(len(images), -1))
-    as_one_value = flat.view(np.dtype((np.void, flat.shape[1]))).ravel()
-    _, first, member = np.unique(as_one_value, return_index=True, return_inverse=True)
-    group: NDArray[np.int64] = first[member].astype(np.int64)
+    group = np.arange(len(images), dtype=np.int64)
+    for members in groups_of_equal(image_digests(images)):
+        group[members] = members[0]
     return group
 
 

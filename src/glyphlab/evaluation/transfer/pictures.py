@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.data.catalogue import Split
+from glyphlab.data.equal import known_among
 from glyphlab.data.folders import Listing, list_folder
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError, ImageError
@@ -22,17 +23,23 @@ OnPicture = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Prepared pictures. unusable: each one's name with what is wrong with it."""
+    """Prepared pictures.
+
+    unusable: each one's name with what is wrong with it. before: what the network learned from already, if anything.
+    """
 
     train: GlyphSet
     test: GlyphSet
     unusable: tuple[str, ...]
+    before: GlyphSet | None = None
 
     @cached_property
     def repeated(self) -> NDArray[np.int64]:
-        """Places in the test part of pictures that are, pixel for pixel, in the training part too, int64."""
-        learned = {image.tobytes() for image in self.train.images}
-        return np.flatnonzero([image.tobytes() in learned for image in self.test.images])
+        """Places in the test part of pictures that are, pixel for pixel, also among those learned from, int64."""
+        known = known_among(self.test.images, self.train.images)
+        if self.before is not None:
+            known |= known_among(self.test.images, self.before.images)
+        return np.flatnonzero(known)
 
 
 def prepare_pictures(folder: Path, info: ModelInfo, on_picture: OnPicture | None = None) -> Pictures:

@@ -95,6 +95,8 @@ def transfer(
     depth = (chosen.transfer or TransferSettings()).freeze or "none"
     frozen_layers(opened.classifier, depth)  # more than it has are refused before any work is done
     pictures = prepare_pictures(user_path(data), opened.info, on_picture)
+    if opened.run is not None:
+        pictures = replace(pictures, before=opened.data("train", data_dir))
     if chosen.transfer is not None and chosen.transfer.add:
         refuse_clashes(opened.classifier.spec.class_names, pictures.train.class_names)
     sheet = _show(pictures, Path(runs_dir), reporter)
@@ -192,7 +194,8 @@ def _show(pictures: Pictures, runs_dir: Path, reporter: Reporter) -> Path:
     )
     if len(pictures.repeated):
         reporter.note(
-            f"{len(pictures.repeated)} of the pictures to test are also among those to learn from; judge by the others"
+            f"{len(pictures.repeated)} of the pictures to test are also among those that the network learns or learned "
+            "from; judge by the others"
         )
     return path
 
