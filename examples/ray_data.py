@@ -1,6 +1,6 @@
 """The same predict job on a Ray cluster: a list or folder of archives and pictures in, a folder of CSV files out.
 
-    pip install 'ray[data]' glyphlab
+    pip install 'ray[data]'
     python examples/ray_data.py shards/ answers/ --model digits --no-prepare
     RAY_ADDRESS=auto python examples/ray_data.py ...      on a cluster that is running
 

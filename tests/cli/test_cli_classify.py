@@ -68,8 +68,8 @@ def test_index_label_and_the_best(cli: Callable[..., Any], folder: Path, monkeyp
     [
         ((), "no picture was named"),
         (("red.png", "--network", "resnet"), "did you mean 'resnet50'"),
-        (("red.png",), "classify --network resnet50 --fetch, or name a file with --labels"),
-        (("red.png", "--labels", "labels.txt"), "classify --network resnet50 --fetch, or name a file with --weights"),
+        (("red.png",), "or name a file with --labels"),
+        (("red.png", "--labels", "labels.txt"), "or name a file with --weights"),
         (("red.png", "--labels", "labels.txt", "--weights", "none.pth"), "no weights file none.pth"),
         (("red.png", "--labels", "labels.txt", "--weights", "red.png"), "is not a whole file of weights"),
         (("red.png", "--labels", "labels.txt", "--weights", "colours.safetensors", "--network", "alexnet"),

@@ -72,9 +72,10 @@ def test_find_ranks_the_wrong_labels_first(cli: Callable[..., Any], spoilt: Path
 
 
 def test_find_says_what_to_do_next(cli: Callable[..., Any], spoilt: Path, runs: Path) -> None:
-    done = cli("labels", "find", spoilt, "--folds", "3", "--runs-dir", runs)
+    done = cli("labels", "find", spoilt, "--folds", "3", "--runs-dir", runs, "--data-dir", "my sets")
     assert done.code == 0
     assert "label issues by confident learning" in done.out and f"next: glyphlab labels review {spoilt}" in done.out
+    assert f"--runs-dir {runs} --data-dir 'my sets'" in done.out
     assert "out-of-sample probabilities are at hand" in done.err
 
 

@@ -36,6 +36,8 @@ def test_a_file_that_is_missing_says_how_to_get_it(tmp_path: Path) -> None:
         find_weights("resnet50", None, tmp_path)
     with pytest.raises(ModelError, match=r"--network resnet50 --weights resnet50-11ad3fa6.pth --fetch"):
         find_weights("resnet50", "resnet50-11ad3fa6", tmp_path)
+    with pytest.raises(ModelError, match=rf"--fetch --data-dir '{tmp_path}/my data', or"):
+        find_weights("resnet50", None, tmp_path / "my data")
     with pytest.raises(ModelError, match=r"labels .* fetch them with: glyphlab classify --network alexnet --fetch"):
         find_labels(None, tmp_path, "alexnet")
 

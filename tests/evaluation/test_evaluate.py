@@ -184,6 +184,8 @@ def test_pictures_that_a_network_was_taught_by_do_not_judge_it(photos: Path, tmp
     assert len(evaluation) == 10 == len(evaluate(taught, write=False))
     assert "10 of 20 left out, from which the network learned" in evaluation.remark
     assert len(evaluate(taught, photos, split="train", write=False)) == 20
+    with pytest.raises(DataError, match=r"was taught, which cannot be done anew by folds; .* labels find FOLDER"):
+        LabelTarget.open(str(taught.folder)).search_train()
     learned = load_dataset(str(taught.folder / "glyphs"), "train")
     replace(learned, split="test").save(tmp_path / "learned" / "test.npz")
     with pytest.raises(DataError, match=r"all of the 10 images are among those that .* learned from"):

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import RecipeError, RunError
+from glyphlab.errors import DataError, RecipeError, RunError
 from glyphlab.evaluation.evaluate import evaluate
 from glyphlab.training.estimator import GlyphClassifier
 from glyphlab.training.loop import Ending
@@ -181,7 +181,7 @@ def test_runs_dir_leaves_a_run_that_is_the_estimator(images: np.ndarray, letters
     in_memory = GlyphClassifier(FLAT, epochs=2).fit(images, letters)
     np.testing.assert_array_equal(fitted.predict_proba(images), in_memory.predict_proba(images))
     # The arrays are nowhere to be found again, and another set must not stand in for them.
-    with pytest.raises(Exception, match="unknown data set 'arrays'"):
+    with pytest.raises(DataError, match="learned from arrays of a program, which it did not keep"):
         evaluate(fitted.run_)
 
 

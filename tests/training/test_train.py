@@ -242,6 +242,13 @@ def test_the_loss_curve_is_the_recorded_one(picture_folder: Path, tmp_path: Path
     assert [row.train_loss for row in run.history] == pytest.approx(RECORDED_LOSSES, rel=0.01)
 
 
+def test_a_setting_is_given_once_and_a_recipe_for_transfer_is_refused_first(picture_folder: Path) -> None:
+    with pytest.raises(RecipeError, match=r"training\.epochs is 1, and 2 among the settings; give one of the two"):
+        train("fast", picture_folder, epochs=1, settings={"training.epochs": 2})
+    with pytest.raises(RecipeError, match="teaches a network that is trained already"):
+        train("greek-frozen")
+
+
 def test_early_stopping(picture_folder: Path, tmp_path: Path) -> None:
     changes = {"training.early_stopping_epochs": 1, "training.epochs": 50, "training.lr": 1e-9}
     run = train(stateful(**changes), picture_folder, runs_dir=tmp_path)

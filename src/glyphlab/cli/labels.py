@@ -122,7 +122,7 @@ def find(
         print_json(search.summary() | {"folder": str(folder), "suspicious": search.rows(20)})
     else:
         there = f" --found {quoted(folder)}" if out is not None else ""
-        then = f"glyphlab labels review {quoted(target)}{there}{_options(part, runs_dir)}"
+        then = f"glyphlab labels review {quoted(target)}{there}{_options(part, runs_dir, data_dir)}"
         _print_findings(search, part, folder, pictures, then)
 
 
@@ -182,7 +182,7 @@ def review(
         return
     figures = ", ".join(f"{number} {action}" for action, number in tally.items())
     stdout().print(f"{path}: {figures}", markup=False)
-    options = _options(part, runs_dir) + " --out NEW-FOLDER"
+    options = _options(part, runs_dir, data_dir) + " --out NEW-FOLDER"
     stdout().print(f"next: glyphlab labels apply {quoted(target)} {quoted(path)}{options}", markup=False)
 
 
@@ -223,11 +223,14 @@ def apply(
     console.print(f"saved in {out}; next: glyphlab train {quoted(out)}", markup=False)
 
 
-def _options(split: str, runs_dir: Path) -> str:
+def _options(split: str, runs_dir: Path, data_dir: Path | None) -> str:
     """The options of this call that the next command needs as well."""
-    return (" --split test" if split == "test" else "") + (
-        f" --runs-dir {quoted(runs_dir)}" if runs_dir != Path("runs") else ""
-    )
+    options = [
+        "--split test" if split == "test" else "",
+        f"--runs-dir {quoted(runs_dir)}" if runs_dir != Path("runs") else "",
+        f"--data-dir {quoted(data_dir)}" if data_dir is not None else "",
+    ]
+    return "".join(f" {option}" for option in options if option)
 
 
 def _split(text: str) -> Split:

@@ -129,7 +129,7 @@ def read_folder(
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise DataError(
             f"{listing.name}: cannot read {bad[0]}{more}; repair or remove such pictures, or leave them out "
-            "with --skip-bad (in Python skip_bad=True)"
+            "with --skip-bad or --set data.skip_bad=true (in Python skip_bad=True)"
         )
     for message in bad:
         if on_skip is not None:

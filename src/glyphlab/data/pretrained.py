@@ -12,7 +12,7 @@ from pathlib import Path
 from glyphlab.data.catalogue import Download
 from glyphlab.data.download import Reporter, fetch_file, hash_problem
 from glyphlab.data.locate import given_path, user_path
-from glyphlab.errors import ModelError, did_you_mean
+from glyphlab.errors import ModelError, did_you_mean, quoted
 
 FOLDER = "imagenet"
 _MODELS = "https://download.pytorch.org/models/"
@@ -67,7 +67,8 @@ def find_weights(network: str, wanted: str | Path | None, data_dir: Path) -> Pat
             option = "" if wanted is None else f" --weights {known.name}"
             raise ModelError(
                 f"the weights {known.name} are not in {path.parent}; fetch them ({known.size_bytes / 1e6:.0f} MB) "
-                f"with: glyphlab classify --network {network}{option} --fetch, or name a file with --weights"
+                f"with: glyphlab classify --network {network}{option} --fetch --data-dir {quoted(data_dir)}, or name a "
+                "file with --weights"
             )
     return _intact(path, _known_hash(path.name))
 
@@ -98,7 +99,7 @@ def find_labels(wanted: Path | None, data_dir: Path, network: str) -> tuple[str,
     if not path.is_file():
         raise ModelError(
             f"ImageNet's labels ({LABELS.name}) are not in {path.parent}; fetch them with: "
-            f"glyphlab classify --network {network} --fetch, or name a file with --labels"
+            f"glyphlab classify --network {network} --fetch --data-dir {quoted(data_dir)}, or name a file with --labels"
         )
     return read_labels(_intact(path, LABELS.sha256))
 

@@ -26,6 +26,9 @@ from glyphlab.data.pixel_csv import has_test_part, is_pixel_csv, read_pixel_csv
 from glyphlab.data.saved import is_saved_folder, read_saved_folder
 from glyphlab.errors import DataError, GlyphlabWarning, did_you_mean, quoted
 
+ARRAYS = "arrays"
+"""The data set's name of a run whose images came from a program and were not kept."""
+
 
 def names() -> list[str]:
     """The names of the public data sets, in the order of the catalogue."""
@@ -163,6 +166,11 @@ def _refuse_settings(name: str, settings: PictureSettings, skip_bad: bool) -> No
 def _refuse_missing(data: str | Path, path: Path) -> None:
     if path.exists():
         return
+    if data == ARRAYS:
+        raise DataError(
+            "the run learned from arrays of a program, which it did not keep; name images with --data where that is an "
+            "option, or train from a folder"
+        )
     looks_like_path = not isinstance(data, str) or "/" in data or "\\" in data or path.suffix
     if looks_like_path:
         raise DataError(

@@ -30,9 +30,15 @@ def describe_environment(device: str, threads: int) -> dict[str, Any]:
         "device": device,
         "device_name": torch.cuda.get_device_name() if device == "cuda" else _processor(),
         "threads": threads,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join([_program(), *sys.argv[1:]]),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _program() -> str:
+    """How this program is called."""
+    name = Path(sys.argv[0]).name
+    return "glyphlab" if name == "__main__.py" else name
 
 
 def _processor() -> str:

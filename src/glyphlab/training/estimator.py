@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.sources import ARRAYS
 from glyphlab.networks.classifier import predict
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.train import train_glyphs, train_in_memory
@@ -29,7 +30,6 @@ except ImportError:  # scikit-learn before 1.6
         return estimator._validate_data(*data, **settings)
 
 
-_DATA_NAME = "arrays"
 # Stand in for a recipe's "auto", and with them the number of threads that torch has. Timing what is fastest takes
 # seconds, more than many fits, and may choose otherwise the next time; here the same fit gives the same network.
 _ENGINE = {"precision": "float32", "channels_last": True, "compile": False}
@@ -94,7 +94,7 @@ class GlyphClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             images=self._images(rows),
             targets=targets.astype(np.int64),
             class_names=tuple(str(label) for label in self.classes_),
-            name=_DATA_NAME,
+            name=ARRAYS,
         )
         with torch.random.fork_rng(devices=[]):  # the caller's own random numbers go on as if nothing had happened
             self._train(recipe, glyphs)
@@ -122,7 +122,7 @@ class GlyphClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _composed(self) -> Recipe:
         """The recipe with this estimator's parameters in it. Raises `RecipeError`."""
         recipe = self.recipe if isinstance(self.recipe, Recipe) else Recipe.load(self.recipe)
-        changes: dict[str, Any] = {"data.name": _DATA_NAME}
+        changes: dict[str, Any] = {"data.name": ARRAYS}
         engine = _ENGINE | {"threads": torch.get_num_threads()}
         changes |= {f"engine.{key}": value for key, value in engine.items() if getattr(recipe.engine, key) == "auto"}
         if self.epochs != "auto":

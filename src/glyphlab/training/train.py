@@ -59,6 +59,7 @@ def train(
     """
     reporter, world, data_dir = reporter or Silent(), world or World.alone(), given_path(data_dir)
     chosen = _changed(recipe, data, epochs, settings)
+    require_trainable(chosen)
     glyphs = _load(chosen, data_dir, reporter)
     untaught = _untaught(chosen, runs_dir) if world.is_alone else {}
     if untaught:
@@ -235,11 +236,13 @@ def _changed(
     recipe: Recipe | str | Path, data: str | Path | None, epochs: int | None, settings: Mapping[str, Any] | None
 ) -> Recipe:
     chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe, None if data is None else str(data))
+    own = {"data.name": None if data is None else str(data), "training.epochs": epochs}
+    given = {key: value for key, value in own.items() if value is not None}
     changes = dict(settings or {})
-    if data is not None:
-        changes["data.name"] = str(data)
-    if epochs is not None:
-        changes["training.epochs"] = epochs
+    if twice := sorted(given.keys() & changes.keys()):
+        key = twice[0]
+        raise RecipeError(f"{key} is {given[key]!r}, and {changes[key]!r} among the settings; give one of the two")
+    changes |= given
     chosen = chosen.with_settings(changes) if changes else chosen
     path = user_path(chosen.data.name)
     if chosen.data.name not in names() and path.exists() and not path.is_absolute():

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glyphlab.errors import DataError, quoted
+from glyphlab.errors import DataError, RunError, quoted
 from glyphlab.evaluation.labels.search import LabelSearch
 from glyphlab.evaluation.labels.target import LabelTarget
 
@@ -25,6 +25,14 @@ def found(target: LabelTarget, folder: Path) -> LabelSearch:
     search = LabelSearch(glyphs, np.random.default_rng(0).dirichlet(np.ones(3), size=len(glyphs)))
     target.write(search, folder)
     return search
+
+
+def test_a_search_that_is_missing_says_the_whole_command(lab: Path, tmp_path: Path) -> None:
+    target = LabelTarget.open(str(lab), data_dir=tmp_path, runs_dir=tmp_path)
+    with pytest.raises(RunError, match="write it with: ") as refused:
+        target.searched("train")
+    expected = f"glyphlab labels find {quoted(lab)} --runs-dir {quoted(tmp_path)} --data-dir {quoted(tmp_path)}"
+    assert str(refused.value).endswith(expected)
 
 
 def test_suspicions_come_with_their_images(lab: Path, tmp_path: Path) -> None:

@@ -91,7 +91,11 @@ def test_commands_are_about_the_images_and_the_run_that_are_shown(subject: Subje
         recipe=Recipe.load("transfer"), environment={"command": "glyphlab transfer digits photos --way means"}
     )
     assert repeat_command(replace(subject, run=taught)) == "glyphlab transfer digits photos --way means"
-    assert repeat_command(subject) == f"glyphlab train --recipe {subject.run.folder / 'recipe.toml'}"
+    own = f"glyphlab train --recipe {subject.run.folder / 'recipe.toml'}"
+    assert repeat_command(subject) == own
+    subject.run.extend_environment({"data": subject.run.environment["data"] | {"data_dir": "/my sets"}})
+    assert repeat_command(replace(subject)) == f"{own} --data-dir '/my sets'"
+    subject.run.extend_environment({"data": subject.run.environment["data"] | {"data_dir": None}})
 
 
 def test_a_run_without_mistakes_is_told_so(subject: Subject) -> None:

@@ -71,7 +71,7 @@ def read_corrections(path: Path) -> list[Correction]:
                 )
             corrections = [_parsed(row, f"{path}, row {reader.line_num}") for row in reader]
     except FileNotFoundError:
-        raise DataError(f"no corrections at {path}; write some with: glyphlab labels review") from None
+        raise DataError(f"no corrections at {path}; write some with: glyphlab labels review DATA|RUN") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as a table of corrections: {error}") from error
     seen: set[str] = set()

@@ -289,7 +289,7 @@ def _read(folder: Path, glyphs: GlyphSet) -> OutOfSample | None:
     """The stored result; None where there is none. Raises `RunError` when it is damaged or of other data."""
     if not (folder / "kfold.json").is_file():
         return None
-    cure = f"remove {folder} and run: glyphlab labels find"
+    cure = f"remove {folder} and run glyphlab labels find again"
     if _about(folder)["data_sha256"] != glyphs.digest():
         raise RunError(f"{folder} is of other data than '{glyphs.name}' as it is now; {cure}")
     try:

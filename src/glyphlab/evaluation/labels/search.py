@@ -193,9 +193,12 @@ class Suspicion:
     self_confidence: float
 
 
-def read_labels(path: Path) -> list[Suspicion]:
-    """Read labels.csv, the most suspicious label first. Raises `RunError` when it is missing or something else."""
-    cure = "write it with: glyphlab labels find"
+def read_labels(path: Path, find: str = "glyphlab labels find DATA|RUN") -> list[Suspicion]:
+    """Read labels.csv, the most suspicious label first. Raises `RunError` when it is missing or something else.
+
+    find: the command that writes it.
+    """
+    cure = f"write it with: {find}"
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)

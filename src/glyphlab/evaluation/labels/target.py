@@ -103,7 +103,7 @@ class LabelTarget:
         Raises `RunError` where nothing was searched, `DataError` where the images are no longer those of the search.
         """
         folder = folder or self.folder(split)
-        suspicions = read_labels(folder / "labels.csv")
+        suspicions = read_labels(folder / "labels.csv", self._find_command(split, folder, force=False))
         return self.unchanged(split, folder, suspicions), suspicions
 
     def unchanged(self, split: Split, folder: Path, suspicions: Sequence[Suspicion] = ()) -> GlyphSet:
@@ -119,14 +119,19 @@ class LabelTarget:
         require_searched(folder, suspicions, judged, self._find_command(split, folder))
         return glyphs
 
-    def _find_command(self, split: Split, folder: Path) -> str:
-        """How the findings in `folder` are made anew."""
+    def _find_command(self, split: Split, folder: Path, *, force: bool = True) -> str:
+        """How the findings in `folder` are made, or made anew."""
         words = ["glyphlab labels find", quoted(self.run.folder if self.run is not None else self.recipe.data.name)]
-        words.append("--split test" if split == "test" else "--force")
+        if split == "test":
+            words.append("--split test")
+        elif force:
+            words.append("--force")
         if folder != self.folder(split):
             words.append(f"--out {quoted(folder)}")
         if self.run is None and self.home.parent != Path("runs"):
             words.append(f"--runs-dir {quoted(self.home.parent)}")
+        if self.run is None and self.data_dir is not None:
+            words.append(f"--data-dir {quoted(self.data_dir)}")
         return " ".join(words)
 
     # ---- the search --------------------------------------------------------------------------------------
@@ -145,6 +150,11 @@ class LabelTarget:
         Neighbours are taken in the feature space of the run's network, or of the first fold's. Raises what
         `out_of_sample` raises.
         """
+        if self.run is not None and self.run.recipe.transfer is not None:
+            raise DataError(
+                f"{self.run.folder} was taught, which cannot be done anew by folds; search the labels of the pictures "
+                "themselves, with: glyphlab labels find FOLDER"
+            )
         kfold = (folder or self.home) / "kfold"
         settings = dict(self.settings)
         if self.run is None and self.recipe.training.epochs == "auto":

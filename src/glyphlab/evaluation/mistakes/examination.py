@@ -222,8 +222,9 @@ def _notes_on_training_data(run: Run, evaluation: Evaluation, train: GlyphSet) -
     if run.environment["data"]["sha256"] != digest:
         notes.append(f"{train.name} has changed since the run was trained; neighbours are from the data as it is now")
     if evaluation.data_sha256 == digest:
+        searched = quoted(run.folder) if run.recipe.transfer is None else "FOLDER"  # taught ones have no folds
         notes.append(
             "the network was trained on these images and repeats wrong labels rather than contradict them; "
-            f"to search training labels use: glyphlab labels find {quoted(run.folder)}"
+            f"to search training labels use: glyphlab labels find {searched}"
         )
     return notes

@@ -92,7 +92,9 @@ def repeat_command(subject: Subject) -> str:
     """The command that repeats the run on the same machine; of a taught run, whose recipe has no pictures, its own."""
     if subject.run.recipe.transfer is not None:
         return str(subject.environment["command"])
-    return f"glyphlab train --recipe {quoted(subject.run.folder / 'recipe.toml')}"
+    data_dir = subject.environment["data"].get("data_dir")
+    option = f" --data-dir {quoted(data_dir)}" if data_dir else ""
+    return f"glyphlab train --recipe {quoted(subject.run.folder / 'recipe.toml')}{option}"
 
 
 def _flat(values: Mapping[str, Any], hidden: set[str], prefix: str = "") -> list[tuple[str, str]]:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import given_path, user_path
 from glyphlab.data.naming import clean_name
-from glyphlab.errors import RunError
+from glyphlab.errors import GlyphlabError, RunError, did_you_mean
 from glyphlab.evaluation.calibration import Reliability, calibrated, reliability
 from glyphlab.evaluation.evaluate import evaluation_folder, judge
 from glyphlab.evaluation.mistakes.examination import Examination, Progress, examine
@@ -42,7 +42,7 @@ def report(
     *,
     split: Split = "test",
     path: str | Path | None = None,
-    others: Sequence[Run] = (),
+    others: Sequence[Run | str | Path] = (),
     projection: Projection = "pca",
     data_dir: str | Path | None = None,
     runs_dir: str | Path = "runs",
@@ -54,9 +54,13 @@ def report(
         report("runs/mnist-fast-1")                           # runs/mnist-fast-1/report.html
         report("mnist-fast-1", "my-digits/", path=Path("mine.html"))
 
-    Raises as `evaluate` and `write_report` do.
+    others: further runs, whose answers bear on the verdicts about mistakes. projection: how the feature space is laid
+    flat. Raises as `evaluate` and `write_report` do.
     """
+    if projection not in get_args(Projection):
+        raise GlyphlabError(f"projection is '{projection}'; {did_you_mean(projection, get_args(Projection))}")
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
+    opened = [other if isinstance(other, Run) else Run.open(other, runs_dir) for other in others]
     data = other_data(run, data)
     classifier = run.classifier()
     path, data_dir = given_path(path), given_path(data_dir)
@@ -66,7 +70,7 @@ def report(
     asking = partial(on_progress, "asking the network")
     evaluation, glyphs = judge(run, classifier, data, split, data_dir, asking)
     examination = examine(
-        run, classifier, evaluation, glyphs, others=others, data_dir=data_dir, on_progress=on_progress
+        run, classifier, evaluation, glyphs, others=opened, data_dir=data_dir, on_progress=on_progress
     )
     return write_report(
         run,
