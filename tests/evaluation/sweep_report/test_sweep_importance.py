@@ -6,7 +6,8 @@ import numpy as np
 import optuna
 import pytest
 
-from glyphlab.evaluation.sweep_report.importance import cell_means, importance, levels_of
+from glyphlab.evaluation.sweep_report.importance import cell_means, importance, levels_of, nested
+from glyphlab.training.sweep.space import Space
 
 
 def grid(**values: list[float]) -> list[dict[str, float]]:
@@ -101,3 +102,22 @@ def test_cell_means() -> None:
     means, counts = cell_means(first, second, [1.0, 3.0, 5.0])
     assert means[0, 0] == 2 and means[1, 1] == 5 and np.isnan(means[0, 1])
     assert counts.tolist() == [[2, 0], [0, 1]]
+
+
+def test_a_setting_under_a_condition_is_no_cause_of_what_its_condition_does() -> None:
+    table = {
+        "training.optimizer": ["adam", "sgd"],
+        "training.momentum": {"values": [0.5, 0.9], "when": {"training.optimizer": "sgd"}},
+        "training.batch_size": [16, 32, 64],
+    }
+    space, mistakes = Space.parse(table)
+    assert not mistakes
+    points = list(space.grid())
+    scores = [0.9 if point["training.optimizer"] == "adam" else 0.8 for point in points]
+    told, keys = nested(points, space.dimensions)
+    assert keys == ["training.optimizer", "training.batch_size"]
+    assert {point["training.optimizer"] for point in told} == {"adam", "sgd, 0.5", "sgd, 0.9"}
+    assert "training.momentum" in points[-1]  # which stay as they are
+    found = importance(told, scores, keys)
+    assert found is not None and found.measured == 1
+    assert dict(found.alone) == pytest.approx({"training.optimizer": 1.0, "training.batch_size": 0.0})

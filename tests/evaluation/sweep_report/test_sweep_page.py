@@ -92,7 +92,9 @@ def test_the_prediction_is_held_against_the_outcome() -> None:
 
 
 def test_a_claim_stays_open_where_the_images_cannot_tell() -> None:
-    assert verdicts(grid_results(images=300))["the best trial has network.dropout = 0.4"] == "open"
+    found = verdicts(grid_results(images=300))
+    assert found["the best trial has network.dropout = 0.4"] == "open"
+    assert found["the best trial has training.epochs = 4"] == "open"  # it has, but others are as good
 
 
 def test_trials_too_close_to_the_best_are_counted() -> None:

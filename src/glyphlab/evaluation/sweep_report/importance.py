@@ -17,11 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glyphlab.training.sweep.space import Dimension
+
 Floats = NDArray[np.float64]
 
 FEWEST_TRIALS = 8
 _MOST_CELLS = 20_000
 _MOST_LEVELS = 8
+_FEW_VALUES = 6
 _ABSENT = object()
 
 
@@ -60,6 +63,28 @@ def levels_of(points: Sequence[Mapping[str, Any]], keys: Sequence[str], most: in
     """The levels of every setting that differs between trials; numbers of more than `most` values become ranges."""
     found = [_levels(key, [point.get(key, _ABSENT) for point in points], most) for key in keys]
     return [levels for levels in found if len(levels) > 1]
+
+
+def nested(
+    points: Sequence[Mapping[str, Any]], dimensions: Sequence[Dimension]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Points and settings in which one that is only there under a condition is part of the setting it depends on.
+
+    So that no combinations are reckoned with that no trial can have. One with more than a few values is left out.
+    """
+    told: list[dict[str, Any]] = [dict(point) for point in points]
+    keys = [dimension.key for dimension in dimensions]
+    for dimension in reversed(dimensions):  # what depends on a conditional one goes into it first
+        if not dimension.when:
+            continue
+        keys.remove(dimension.key)
+        parent, _ = dimension.when[0]
+        few = len({_text(point.get(dimension.key, _ABSENT)) for point in told}) <= _FEW_VALUES
+        for point in told:
+            value = point.pop(dimension.key, _ABSENT)
+            if few and value is not _ABSENT:
+                point[parent] = f"{_text(point[parent])}, {_text(value)}"
+    return told, keys
 
 
 def importance(points: Sequence[Mapping[str, Any]], scores: Sequence[float], keys: Sequence[str]) -> Importance | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,7 +24,7 @@ class Claim:
 def judge_prediction(results: SweepResults, importance: Importance | None) -> list[Claim]:
     """The prediction's checkable claims with their verdicts; none before a trial has finished.
 
-    A claim on the best trial is open where a trial that fits it cannot be told from the best one.
+    A claim on the best trial is open where a trial that would decide it otherwise cannot be told from the best one.
     """
     prediction, best = results.definition.prediction, results.best
     if prediction is None or best is None or best.result is None:
@@ -35,7 +36,8 @@ def judge_prediction(results: SweepResults, importance: Importance | None) -> li
         verdict: Verdict = "held" if low <= found <= high else "failed"
         claims.append(Claim(f"the best accuracy lies between {low:.1%} and {high:.1%}", f"{found:.2%}", verdict))
     if prediction.most_important is not None:
-        claims.append(_most_important(prediction.most_important, importance))
+        conditional = {dimension.key for dimension in results.definition.space.dimensions if dimension.when}
+        claims.append(_most_important(prediction.most_important, importance, conditional))
     return claims
 
 
@@ -44,19 +46,22 @@ def _setting(results: SweepResults, key: str, value: Any) -> Claim:
     assert best is not None
     found = best.trial.point.get(key)
     said = f"the best trial has {key} = {value}"
+    alike = [entry.trial for entry in results.equals_of_best()]
+    near = [trial for trial in alike if (trial.point.get(key) == value) != (found == value)]
+    if near:
+        rival = f"trial {near[0].label}, with {near[0].point.get(key)}, is too close to tell them apart"
+        return Claim(said, f"trial {best.label} has {found}, but {rival}", "open")
     if found == value:
         return Claim(said, f"so it has (trial {best.label})", "held")
-    near = [entry.label for entry in results.equals_of_best() if entry.trial.point.get(key) == value]
-    if near:
-        words = f"trial {best.label} has {found}, but trial {near[0]}, with {value}, is too close to tell them apart"
-        return Claim(said, words, "open")
     return Claim(said, f"trial {best.label} has {found}, and no trial with {value} comes near", "failed")
 
 
-def _most_important(key: str, importance: Importance | None) -> Claim:
+def _most_important(key: str, importance: Importance | None, conditional: Collection[str]) -> Claim:
     said = f"{key} matters most"
     if importance is None:
         return Claim(said, "too few trials to tell", "open")
+    if key in conditional:
+        return Claim(said, "not every trial has it, and its share is part of the setting that it depends on", "open")
     first, share = importance.alone[0]
     if first == key:
         return Claim(said, f"it explains {share:.0%} of the differences by itself", "held")

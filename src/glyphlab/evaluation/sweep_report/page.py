@@ -15,7 +15,7 @@ import numpy as np
 from glyphlab.evaluation.metrics import wilson_interval
 from glyphlab.evaluation.page import render_page, static_text
 from glyphlab.evaluation.sweep_report import charts
-from glyphlab.evaluation.sweep_report.importance import Importance, Levels, cell_means, importance, levels_of
+from glyphlab.evaluation.sweep_report.importance import Importance, Levels, cell_means, importance, levels_of, nested
 from glyphlab.evaluation.sweep_report.losses import losses_of, panels
 from glyphlab.evaluation.sweep_report.outcome import judge_prediction
 from glyphlab.files import write_bytes
@@ -52,7 +52,9 @@ def _content(results: SweepResults) -> dict[str, Any]:
     keys = [key for key in results.definition.keys if key != "baseline"]
     points = [entry.trial.point for entry in networks]
     scores = [float((entry.result or {})["accuracy"]) for entry in networks]
-    shares = importance(points, scores, keys)
+    dimensions = results.definition.space.dimensions
+    told, unconditional = nested(points, dimensions) if dimensions else (points, keys)
+    shares = importance(told, scores, unconditional)
     drawing, frontier = charts.frontier(results)
     losses = losses_of(results)
     figures = {entry.number: dict(zip(keys, _cells(entry, keys), strict=True)) for entry in results.entries}

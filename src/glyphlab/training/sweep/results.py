@@ -70,8 +70,9 @@ class SweepResults:
     def equals_of_best(self) -> list[Entry]:
         """The finished trials whose accuracy the validation images cannot tell from the best one's.
 
-        That is, whose difference is within 1.96 standard errors of the difference of two proportions. The images are
-        the same for all trials, so the test errs on the side of "cannot tell".
+        That is, whose difference is within 1.96 standard errors of the difference of two proportions. That is a rough
+        rule: for trials that err on the same images it is strict, and the best of many trials owes some of its lead
+        to chance, for which it makes no allowance.
         """
         best = self.best
         if best is None or best.result is None:
