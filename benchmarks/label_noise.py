@@ -25,7 +25,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ from glyphlab.data.glyphset import GlyphSet, stratified_split
 from glyphlab.data.sources import load_dataset
 from glyphlab.evaluation.labels.confident import confident_joint
 from glyphlab.evaluation.labels.outofsample import OutOfSample, fold_epochs, out_of_sample
-from glyphlab.evaluation.labels.search import RANKED_BY, SCORES, LabelSearch
+from glyphlab.evaluation.labels.search import RANKED_BY, LabelSearch, Score
 from glyphlab.training.recipe import Recipe
 
 # Looked at: so many times as many labels as were flipped.
@@ -84,7 +84,7 @@ def figures(judged: OutOfSample, flips: NDArray[np.bool_], percent: float) -> di
         "looked_at": looked_at,
         "out_of_sample_accuracy": judged.accuracy,
     }
-    for score in SCORES:
+    for score in get_args(Score):
         search = LabelSearch(judged.glyphs, judged.probs, ranked_by=score)
         found = flips[search.order[:looked_at]].sum()
         result[score] = {"recall": float(found / flips.sum()), "precision": float(found / looked_at)}

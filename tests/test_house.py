@@ -17,13 +17,13 @@ MAY_IMPORT = {
     "files": {"errors"},
     "drawing": set(),
     "process": set(),
-    "weights": set(),
+    "runfolder": set(),
     "imaging": {"errors", "files"},
     "data": {"errors", "files", "imaging"},
     "networks": {"errors", "files", "data", "imaging"},
-    "training": {"errors", "files", "drawing", "process", "weights", "data", "imaging", "networks"},
-    "evaluation": {"errors", "files", "drawing", "weights", "data", "imaging", "networks", "training", "recognition"},
-    "recognition": {"errors", "files", "weights", "imaging"},
+    "training": {"errors", "files", "drawing", "process", "runfolder", "data", "imaging", "networks"},
+    "evaluation": {"errors", "files", "drawing", "runfolder", "data", "imaging", "networks", "training", "recognition"},
+    "recognition": {"errors", "files", "runfolder", "imaging"},
     "web": {"errors", "files", "process", "imaging", "recognition"},
     "cli": {
         "errors",
@@ -38,7 +38,7 @@ MAY_IMPORT = {
         "web",
     },
 }
-NEVER_TORCH = {"errors", "files", "drawing", "process", "weights", "data", "imaging", "recognition", "web"}
+NEVER_TORCH = {"errors", "files", "drawing", "process", "runfolder", "data", "imaging", "recognition", "web"}
 
 
 def imports_of(path: Path) -> set[str]:

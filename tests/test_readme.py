@@ -2,33 +2,62 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-COMMANDS = sorted(
-    {line.split("#")[0].strip(" $") for line in README.splitlines() if re.match(r"^\$ glyphlab ", line)}
-    | {command for command in re.findall(r"`(glyphlab [^`]*)`", README) if " train" in command or "show" in command}
-)
+from glyphlab.cli.main import app
 
-
-def test_there_are_commands_to_check() -> None:
-    assert len(COMMANDS) >= 10
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_option_shown_is_an_option_of_that_command(command: str, cli: Callable[..., Any]) -> None:
-    words = shlex.split(command.split(">")[0])[1:]
-    group = words[:2] if words[0] in ("data", "networks", "recipes") and len(words) > 1 else words[:1]
-    shown = cli(*group, "--help")
-    assert shown.code == 0, shown.err
-    for option in (word for word in words if word.startswith("--")):
-        assert option in shown.out, f"{option} of: {command}"
+def commands_of(text: str) -> set[str]:
+    """The command lines in a text, from lines of their own and from between backticks."""
+    own = re.findall(r"^ *\$? *(glyphlab [a-z].*)$", text, flags=re.MULTILINE)
+    return {
+        command.split("#")[0].split("  ")[0].strip()
+        for command in [*own, *re.findall(r"`(glyphlab [a-z][^`]*)`", text)]
+    }
+
+
+def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command of the program with the words that call it."""
+    if hasattr(command, "commands"):
+        for name, inner in command.commands.items():
+            yield from leaves(inner, (*path, name))
+    else:
+        yield path, command
+
+
+PROGRAM = get_command(app)
+HELP = "\n".join(str(command.epilog or "").replace("\n\n", "\n") for _, command in leaves(PROGRAM))
+COMMANDS = {
+    "README.md": commands_of(README),
+    "docs": set().union(*(commands_of(path.read_text(encoding="utf-8")) for path in (ROOT / "docs").glob("*.md"))),
+    "--help": commands_of(HELP),
+}
+
+
+@pytest.mark.parametrize(("place", "least"), [("README.md", 40), ("docs", 15), ("--help", 60)])
+def test_every_command_shown_is_one_with_these_options(place: str, least: int) -> None:
+    assert len(COMMANDS[place]) >= least
+    for shown in sorted(COMMANDS[place]):
+        words = list(itertools.takewhile(lambda word: word != ">", shlex.split(shown)[1:]))
+        command: Any = PROGRAM
+        while hasattr(command, "commands") and words and not words[0].startswith("-"):
+            name = words.pop(0) if words[0] in command.commands else "run"  # as of `glyphlab sweep`
+            assert name in command.commands, shown
+            command = command.commands[name]
+        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        unknown = {word for word in words if re.match(r"--?[a-z]", word)} - known
+        assert not unknown, shown
 
 
 def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

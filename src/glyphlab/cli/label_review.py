@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from glyphlab.cli.console import stdout
 from glyphlab.errors import did_you_mean
 from glyphlab.evaluation.labels.corrections import Correction, read_corrections, write_corrections
-from glyphlab.evaluation.labels.search import require_same_images
+from glyphlab.evaluation.labels.search import decision, require_same_images
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,9 +71,9 @@ def _ask(console: Console, row: Suspicion, class_names: Sequence[str]) -> Correc
             return None
         command, label = (words[0].lower() if words else "k"), (words[1].strip() if len(words) > 1 else "")
         if command in ("k", "keep"):
-            return Correction(row.id, row.given, "keep", row.suggested)
+            return decision(row, "keep")
         if command in ("d", "discard"):
-            return Correction(row.id, row.given, "discard")
+            return decision(row, "discard")
         if command in ("b", "back"):
             return "back"
         if command in ("q", "quit"):
@@ -81,7 +81,7 @@ def _ask(console: Console, row: Suspicion, class_names: Sequence[str]) -> Correc
         if command in ("r", "relabel"):
             label = label or row.suggested
             if label in class_names and label != row.given:
-                return Correction(row.id, row.given, "relabel", label)
+                return decision(row, "relabel", label)
             known = [name for name in class_names if name != row.given]
             console.print(f"no other class '{escape(label)}'; {escape(did_you_mean(label, known))}")
         else:

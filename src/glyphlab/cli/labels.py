@@ -151,7 +151,8 @@ def review(
     Without --accept-top and --list it shows one image at a time and asks;
     every answer is saved at once, and the next call goes on from there.
     """
-    from glyphlab.evaluation.labels.corrections import Correction, write_corrections
+    from glyphlab.evaluation.labels.corrections import write_corrections
+    from glyphlab.evaluation.labels.search import decision
     from glyphlab.evaluation.labels.target import LabelTarget
 
     part = _split(split)
@@ -174,7 +175,7 @@ def review(
         if count > len(suspicions):
             raise GlyphlabError(f"{count} images are asked for, but {folder / 'labels.csv'} lists {len(suspicions)}")
         action: Any = "relabel" if accept_top is not None else "keep"
-        decided = [Correction(row.id, row.given, action, row.suggested) for row in suspicions[:count]]
+        decided = [decision(row, action, row.suggested) for row in suspicions[:count]]
         write_corrections(decided, path)
     tally = {action: sum(row.action == action for row in decided) for action in ("relabel", "discard", "keep")}
     if as_json:

@@ -37,7 +37,7 @@ def contact_sheet(glyphs: GlyphSet, per_class: int = 12) -> NDArray[np.uint8]:
     """
     assert per_class > 0, per_class
     labels = class_labels(glyphs.class_names)
-    font = ImageFont.truetype(_font_path(), _TEXT_PIXELS)
+    font = ImageFont.truetype(font_path(), _TEXT_PIXELS)
     margin = 2 * _TEXT_PIXELS // 3
     left = margin + max(math.ceil(font.getlength(label)) for label in labels) + margin
     step = _cell_pixels(glyphs) + _GAP_PIXELS
@@ -52,7 +52,7 @@ def contact_sheet(glyphs: GlyphSet, per_class: int = 12) -> NDArray[np.uint8]:
         for column in range(columns):
             corner = (left + column * step, top)
             if column < len(chosen):
-                sheet.paste(_enlarged(glyphs.images[chosen[column]], step - _GAP_PIXELS), corner)
+                sheet.paste(enlarged(glyphs.images[chosen[column]], step - _GAP_PIXELS, _EMPTY), corner)
             else:
                 sheet.paste(_EMPTY, (*corner, corner[0] + step - _GAP_PIXELS, top + step - _GAP_PIXELS))
     return np.asarray(sheet)
@@ -110,7 +110,7 @@ def class_labels(class_names: Sequence[str]) -> list[str]:
     """Class names fit for drawing: shortened, and by number (#3) where the font lacks a character."""
     from matplotlib.ft2font import FT2Font
 
-    font = FT2Font(_font_path())
+    font = FT2Font(font_path())
     labels = []
     for number, name in enumerate(class_names):
         drawable = name.isprintable() and all(font.get_char_index(ord(character)) for character in name)
@@ -119,7 +119,7 @@ def class_labels(class_names: Sequence[str]) -> list[str]:
     return labels
 
 
-def _font_path() -> str:
+def font_path() -> str:
     """DejaVu Sans, which matplotlib brings: Latin, Greek, Cyrillic, Arabic, Hebrew and more."""
     import matplotlib
 
@@ -139,12 +139,12 @@ def _cell_pixels(glyphs: GlyphSet) -> int:
     return side * max(1, round(_CELL_PIXELS / side)) if side <= 2 * _CELL_PIXELS else 2 * _CELL_PIXELS
 
 
-def _enlarged(image: NDArray[np.uint8], cell: int) -> Image.Image:
-    """The image in the middle of a cell, pixels kept sharp."""
+def enlarged(image: NDArray[np.uint8], side: int, background: tuple[int, int, int]) -> Image.Image:
+    """The image in the middle of a square, RGB [side, side], a small one's pixels kept sharp."""
     picture = Image.fromarray(image).convert("RGB")
-    scale = cell / max(picture.size)
+    scale = side / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     method = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
-    framed = Image.new("RGB", (cell, cell), _EMPTY)
-    framed.paste(picture.resize(size, method), ((cell - size[0]) // 2, (cell - size[1]) // 2))
+    framed = Image.new("RGB", (side, side), background)
+    framed.paste(picture.resize(size, method), ((side - size[0]) // 2, (side - size[1]) // 2))
     return framed

@@ -15,7 +15,8 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.drawing import drawable
 from glyphlab.evaluation.metrics import Floats, Integers
 from glyphlab.evaluation.result import Evaluation
-from glyphlab.evaluation.sheet import DARK, QUIET, RED, Sheet, percent, shortened, wrapped
+from glyphlab.evaluation.sheet import DARK, QUIET, RED, Sheet, wrapped
+from glyphlab.evaluation.wording import percent, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,9 +5,26 @@ from __future__ import annotations
 UNKNOWN = "?"
 
 
+def percent(share: float, decimals: int = 1) -> str:
+    """A share as percent without its sign; neither 0 nor 100 is shown for a share that is not exactly so."""
+    least = 10.0**-decimals
+    if share in (0.0, 1.0):
+        return f"{100 * share:.0f}"
+    if 100 * share < least / 2:
+        return f"<{least:g}"
+    if 100 * share >= 100 - least / 2:
+        return f">{100 - least:g}"
+    return f"{100 * share:.{decimals}f}"
+
+
+def shortened(name: str, longest: int = 16) -> str:
+    """A class name cut to `longest` characters."""
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
 def share(value: float | None) -> str:
-    """A share, 0 to 1, as percent: "97.25%"."""
-    return UNKNOWN if value is None else f"{value:.2%}"
+    """A share, 0 to 1, as percent: "97.25%"; never "100%" for less than all."""
+    return UNKNOWN if value is None else f"{percent(value, 2)}%"
 
 
 def count(value: float | None) -> str:

@@ -15,7 +15,7 @@ from glyphlab.errors import ImageError, ModelError
 from glyphlab.recognition.alphabet import Alphabet
 from glyphlab.recognition.modelfile import DEFAULT_MODEL, INPUT, METADATA_KEY, OUTPUT, ModelInfo, find_model
 from glyphlab.recognition.prediction import Prediction, Rule
-from glyphlab.weights import weights_sha256
+from glyphlab.runfolder import weights_sha256
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

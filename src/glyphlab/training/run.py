@@ -30,10 +30,10 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError, did_you_mean, quoted
 from glyphlab.files import make_folder, new_folder, read_object, temporary_files, write_json, write_text, writing
 from glyphlab.networks.classifier import Classifier, load_weights, save_weights
+from glyphlab.runfolder import BEST_NAME, LAST_NAME, is_run, run_folders, weights_path, weights_sha256
 from glyphlab.training.checkpoint import TrainingState, save_checkpoint
 from glyphlab.training.history import EpochMetrics, draw_curves, write_metrics
 from glyphlab.training.recipe import Recipe
-from glyphlab.weights import BEST_NAME, LAST_NAME, weights_path, weights_sha256
 
 _CURVES_EVERY_SECONDS = 30.0
 _UNDONE = ("started", "interrupted", "failed")
@@ -61,7 +61,7 @@ class Run:
         """As `open`, but None where there is nothing of that name. Raises `RunError` for a folder that is no run."""
         places = (Path(path), Path(runs_dir) / path)
         for folder in places:
-            if (folder / "recipe.toml").is_file() and (folder / "run.json").is_file():
+            if is_run(folder):
                 return cls(folder)
         for folder in places:
             if folder.is_dir():
@@ -71,8 +71,7 @@ class Run:
     @classmethod
     def all_in(cls, runs_dir: str | Path) -> list[Run]:
         """The runs of a folder, oldest first; what a process left that was killed while making one is none."""
-        found = [path.parent for path in Path(runs_dir).glob("*/run.json") if not path.parent.name.startswith(".")]
-        return [cls(folder) for folder in sorted(found, key=lambda folder: (folder / "run.json").stat().st_mtime)]
+        return [cls(folder) for folder in run_folders(Path(runs_dir))]
 
     @classmethod
     def create(cls, runs_dir: Path, data_name: str, recipe: Recipe, environment: dict[str, Any]) -> Run:

@@ -21,7 +21,7 @@ from glyphlab.web.limits import Limits
 from glyphlab.web.refusals import Refusal
 from glyphlab.web.schemas import Failure
 from glyphlab.web.seams import Looker, Teacher
-from glyphlab.web.service import Service
+from glyphlab.web.service import TAUGHT, Service
 from glyphlab.web.shelf import Shelf
 from glyphlab.web.static_files import StaticFiles
 from glyphlab.web.watch import Watch
@@ -63,7 +63,7 @@ def create_app(
     Raises `ModelError` for a model that cannot be found or used.
     """
     limits = limits or Limits()
-    shelf = Shelf(models, runs_dir, home / "taught")
+    shelf = Shelf(models, runs_dir, home / TAUGHT)
     shelf.require_defaults()
     service = Service.at(home, shelf, limits, teacher, looker)
 

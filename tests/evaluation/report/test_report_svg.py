@@ -8,7 +8,7 @@ import pytest
 
 from glyphlab.evaluation.calibration import Reliability
 from glyphlab.evaluation.report import charts
-from glyphlab.evaluation.report.svg import Chart, round_ticks
+from glyphlab.evaluation.svg import Chart, round_ticks
 from glyphlab.training.history import EpochMetrics
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -167,6 +168,22 @@ def test_the_files_are_those_of_the_command_line(reading: Any, sheet: Path, cli:
         for word, other in zip(mine["words"], line["words"], strict=True):
             assert [c["box"] for c in word["characters"]] == [c["box"] for c in other["characters"]]
             assert word["probability"] == pytest.approx(other["probability"], abs=2e-6)
+    _, hocr = taken_away(reading.page, "hOCR")
+    told = cli("read", sheet, "--only", "digits", "--hocr").out.replace(str(sheet), sheet.name)
+    assert elements(hocr) == elements(told)
+
+
+def elements(hocr: str) -> list[tuple[str, dict[str, str], str]]:
+    """Each element's name, attributes and text, certainties to whole percent, without the version that wrote them."""
+
+    def whole(title: str) -> str:
+        return re.sub(r"(conf) ([0-9.]+)", lambda found: f"{found[1]} {float(found[2]):.0f}", title)
+
+    return [
+        (node.tag, {key: whole(value) for key, value in node.attrib.items()}, (node.text or "").strip())
+        for node in ET.fromstring(hocr).iter()
+        if node.get("name") != "ocr-system"
+    ]
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError
-from glyphlab.evaluation.evaluate import evaluation_folder, judge, match_classes
+from glyphlab.evaluation.evaluate import evaluation_folder, judge, own_images
 from glyphlab.evaluation.metrics import Integers, log_softmax
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.tables import Predictions, read_predictions
 from glyphlab.networks.classifier import Classifier, predict
-from glyphlab.training.images import load_images
 from glyphlab.training.run import Run
 
 # So many images are asked about again before stored answers are believed, and their probabilities may differ so much:
@@ -64,7 +63,7 @@ def answers_of(
     """
     classifier = run.classifier()
     if data is None:
-        glyphs = match_classes(load_images(run.recipe, split, run.data_dir(data_dir)), classifier.spec)
+        glyphs = own_images(run, classifier.spec, split, data_dir)
         stored = stored_answers(evaluation_folder(run, split=split), classifier, glyphs)
         if stored is not None:
             return stored, glyphs

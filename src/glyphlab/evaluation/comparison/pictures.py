@@ -10,7 +10,8 @@ import numpy as np
 
 from glyphlab.drawing import drawable
 from glyphlab.evaluation.comparison.compare import Comparison, Entry, Pair
-from glyphlab.evaluation.sheet import DARK, DPI, RED, Sheet, percent, shortened, wrapped
+from glyphlab.evaluation.sheet import DARK, DPI, RED, Sheet, wrapped
+from glyphlab.evaluation.wording import percent, shortened
 from glyphlab.files import whole_file
 from glyphlab.training.history import scale_accuracy
 

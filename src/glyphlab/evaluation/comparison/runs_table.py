@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from glyphlab.errors import GlyphlabError, RunError, did_you_mean
 from glyphlab.files import read_object
-from glyphlab.weights import weights_sha256
+from glyphlab.runfolder import weights_sha256
 
 # Any of these makes a folder a run, or what is left of one.
 _MARKS = ("run.json", "recipe.toml", "environment.json", "checkpoint.safetensors")

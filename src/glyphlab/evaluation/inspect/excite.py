@@ -26,7 +26,7 @@ from glyphlab.evaluation.inspect.colours import as_rgb
 from glyphlab.evaluation.inspect.layers import answering, array
 from glyphlab.evaluation.inspect.saliency import empty_image
 from glyphlab.evaluation.inspect.tiles import Tile, draw_tiles, in_rows
-from glyphlab.evaluation.sheet import percent, shortened
+from glyphlab.evaluation.wording import percent, shortened
 from glyphlab.networks.classifier import Classifier, evaluating
 
 Floats: TypeAlias = NDArray[np.float32]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from glyphlab.drawing import drawable
 from glyphlab.errors import DataError
 from glyphlab.evaluation.metrics import Integers
-from glyphlab.evaluation.sheet import DARK, QUIET, Sheet, percent, shortened, wrapped
+from glyphlab.evaluation.sheet import DARK, QUIET, Sheet, wrapped
+from glyphlab.evaluation.wording import percent, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from glyphlab.evaluation.inspect.colours import SIGNED, STRENGTH, Scale, as_rgb, paint, reach
 from glyphlab.evaluation.inspect.saliency import Attribution
 from glyphlab.evaluation.inspect.tiles import Tile, draw_tiles
-from glyphlab.evaluation.sheet import percent, shortened
+from glyphlab.evaluation.wording import percent, shortened
 
 Floats: TypeAlias = NDArray[np.float32]
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from glyphlab.drawing import drawable
 from glyphlab.evaluation.labels.search import LabelSearch
-from glyphlab.evaluation.sheet import DARK, QUIET, RED, Sheet, percent, shortened, wrapped
+from glyphlab.evaluation.sheet import DARK, QUIET, RED, Sheet, wrapped
+from glyphlab.evaluation.wording import percent, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

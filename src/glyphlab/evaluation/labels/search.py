@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError, GlyphlabWarning, RunError
 from glyphlab.evaluation.labels import confident
+from glyphlab.evaluation.labels.corrections import Action, Correction
 from glyphlab.evaluation.labels.duplicates import DuplicatePair, find_duplicates
 from glyphlab.evaluation.labels.nearest import Nearest, outlier_scores
 from glyphlab.evaluation.tables import write_csv
@@ -32,7 +33,6 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 Score = Literal["normalized_margin", "self_confidence"]
-SCORES: tuple[Score, ...] = ("normalized_margin", "self_confidence")
 # Chosen by benchmarks/label_noise.py. Where classes look alike the margin puts every 0 that may be an O before a label
 # that is plainly wrong; self-confidence does not. On MNIST the two are equal.
 RANKED_BY: Score = "self_confidence"
@@ -191,6 +191,12 @@ class Suspicion:
     given: str
     suggested: str
     self_confidence: float
+
+
+def decision(row: Suspicion, action: Action, label: str = "") -> Correction:
+    """What a reviewer decides about a suspicion. label: with "relabel" the class it gets."""
+    own = {"keep": row.suggested, "relabel": label, "discard": ""}[action]
+    return Correction(row.id, row.given, action, own)
 
 
 def read_labels(path: Path, find: str = "glyphlab labels find DATA|RUN") -> list[Suspicion]:

@@ -26,6 +26,7 @@ from glyphlab.evaluation.labels.search import NEIGHBOURS, LabelSearch, Suspicion
 from glyphlab.files import write_text
 from glyphlab.networks.classifier import Classifier
 from glyphlab.networks.features import predict_with_features
+from glyphlab.runfolder import is_run
 from glyphlab.training.images import load_images
 from glyphlab.training.progress import Reporter
 from glyphlab.training.recipe import Recipe
@@ -218,7 +219,7 @@ def _stored_recipe(folder: Path, data_name: str) -> Recipe | None:
 def _run(target: str, runs_dir: Path) -> Run | None:
     """The run that `target` names; None where it names none."""
     for folder in (user_path(target), runs_dir / target):
-        if (folder / "recipe.toml").is_file() and (folder / "run.json").is_file():
+        if is_run(folder):
             return Run(folder)
     return None
 

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from glyphlab.data.pictures import class_labels
+from glyphlab.data.pictures import class_labels, enlarged, font_path
 from glyphlab.drawing import drawable
 from glyphlab.evaluation.mistakes.examination import Examination
 from glyphlab.evaluation.mistakes.find import Mistake
 from glyphlab.evaluation.mistakes.verdicts import Kind
-from glyphlab.evaluation.sheet import DARK, QUIET, Sheet, percent, shortened, wrapped
+from glyphlab.evaluation.sheet import DARK, QUIET, Sheet, wrapped
+from glyphlab.evaluation.wording import percent, shortened
 from glyphlab.files import whole_file
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _MOST_PAIRS = 15
 _TILES_IN_ROW = 12
 _SUREST = 24
 _TILE_PIXELS, _GAP_PIXELS, _FRAME_PIXELS = 56, 8, 3
+_BLACK = (0, 0, 0)
 _TITLE_PIXELS, _TEXT_PIXELS = 20, 15
 _TILE_INCHES = 0.72
 
@@ -79,7 +81,7 @@ def _row(examination: Examination, label: str, truth: int, prediction: int) -> _
 
 def _draw_rows(examination: Examination, title: str, rows: Sequence[_Row], path: Path) -> None:
     """Pillow and not matplotlib: a sheet for each of 47 classes must not take half a minute."""
-    fonts = {size: ImageFont.truetype(_font_path(), size) for size in (_TITLE_PIXELS, _TEXT_PIXELS)}
+    fonts = {size: ImageFont.truetype(font_path(), size) for size in (_TITLE_PIXELS, _TEXT_PIXELS)}
     small = fonts[_TEXT_PIXELS]
     labels = [f"{row.label}   {len(row.mistakes):,}" for row in rows]
     left = math.ceil(max(small.getlength(label) for label in labels)) + 3 * _GAP_PIXELS
@@ -104,7 +106,10 @@ def _draw_rows(examination: Examination, title: str, rows: Sequence[_Row], path:
             x = left + column * step
             outer = _TILE_PIXELS + 2 * _FRAME_PIXELS
             draw.rectangle((x, y, x + outer - 1, y + outer - 1), fill=KIND_COLOURS[one.kind])
-            sheet.paste(_tile(examination.glyphs.images[one.index]), (x + _FRAME_PIXELS, y + _FRAME_PIXELS))
+            sheet.paste(
+                enlarged(examination.glyphs.images[one.index], _TILE_PIXELS, _BLACK),
+                (x + _FRAME_PIXELS, y + _FRAME_PIXELS),
+            )
     with whole_file(path) as temporary:
         sheet.save(temporary)
 
@@ -115,23 +120,6 @@ def _draw_legend(draw: ImageDraw.ImageDraw, top: int, font: ImageFont.FreeTypeFo
     for words, colour in _LEGEND.items():
         draw.text((x, top), words, fill=colour, font=font)
         x += font.getlength(words) + 2 * _GAP_PIXELS
-
-
-def _tile(image: NDArray[np.uint8]) -> Image.Image:
-    """An image at the size of a tile; small ones keep their pixels sharp."""
-    picture = Image.fromarray(image).convert("RGB")
-    scale = _TILE_PIXELS / max(picture.size)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    method = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
-    framed = Image.new("RGB", (_TILE_PIXELS, _TILE_PIXELS), "black")
-    framed.paste(picture.resize(size, method), ((_TILE_PIXELS - size[0]) // 2, (_TILE_PIXELS - size[1]) // 2))
-    return framed
-
-
-def _font_path() -> str:
-    from matplotlib.font_manager import FontProperties, findfont
-
-    return str(findfont(FontProperties()))
 
 
 # ---- the surest mistakes, each beside its nearest training images ---------------------------------------------

@@ -41,7 +41,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from glyphlab.evaluation.sheet import percent
+from glyphlab.evaluation.wording import percent
 
 Kind = Literal["model wrong", "label suspicious", "ambiguous"]
 KINDS: tuple[Kind, ...] = ("model wrong", "label suspicious", "ambiguous")

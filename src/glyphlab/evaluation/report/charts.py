@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from glyphlab.evaluation.calibration import Reliability
 from glyphlab.evaluation.metrics import Floats, Integers, wilson_interval
-from glyphlab.evaluation.report.svg import Chart, round_ticks
-from glyphlab.evaluation.sheet import percent, shortened
+from glyphlab.evaluation.svg import Chart, epoch_ticks, round_ticks, span
+from glyphlab.evaluation.wording import percent, shortened
 from glyphlab.training.history import EpochMetrics
 
 _FEW = 25  # epochs up to which each has its dot
@@ -48,9 +48,9 @@ def _curve(history: Sequence[EpochMetrics], what: str, unit: str, scale: float, 
     train = [scale * float(getattr(row, f"train_{what}")) for row in history]
     measured = [getattr(row, f"validation_{what}") for row in history]
     validation = [scale * float(value) for value in measured if value is not None]
-    low, high = _span([*train, *validation])
+    low, high = span([*train, *validation])
     chart = Chart((min(epochs) - 0.3, max(epochs) + 0.3), (low, high), f"{what} by epoch")
-    ticks = [tick for tick in round_ticks(0, max(epochs), 7) if tick >= 1 and tick == int(tick)] or [1.0]
+    ticks = epoch_ticks(max(epochs))
     chart.axes("epoch", f"{what} in {unit}", ticks, round_ticks(low, high))
     if best is not None and len(epochs) > 1:
         chart.add(f'<path class="mark" d="M{chart.x(best):g} {chart.top}V{chart.bottom}"/>')
@@ -59,12 +59,6 @@ def _curve(history: Sequence[EpochMetrics], what: str, unit: str, scale: float, 
     if len(validation) == len(epochs):
         chart.line(epochs, validation, "b", dots=few)
     return Figure(what.capitalize(), chart.markup())
-
-
-def _span(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
-    return low - room, high + room
 
 
 # ---- certainty --------------------------------------------------------------------------------------------

@@ -13,8 +13,7 @@ from glyphlab.evaluation.mistakes.lookalikes import describe_groups
 from glyphlab.evaluation.report.standing import Standing, neighbours
 from glyphlab.evaluation.report.subject import Subject
 from glyphlab.evaluation.result import Evaluation
-from glyphlab.evaluation.sheet import percent
-from glyphlab.evaluation.wording import duration
+from glyphlab.evaluation.wording import duration, percent
 
 _CALIBRATION_MATTERS = 0.02  # expected calibration error from which on probabilities mislead
 _WELL_CALIBRATED = 0.01  # expected calibration error below which they are right, if they are for doubtful answers, too

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from glyphlab.errors import did_you_mean, quoted
 from glyphlab.evaluation.serving.lines import Refused, Tell, Value, converse
+from glyphlab.runfolder import run_folders
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from glyphlab.data.catalogue import Split
     from glyphlab.data.glyphset import GlyphSet
     from glyphlab.evaluation.comparison.compare import Comparison
-    from glyphlab.evaluation.labels.corrections import Correction
+    from glyphlab.evaluation.labels.corrections import Action, Correction
     from glyphlab.evaluation.labels.search import Suspicion
     from glyphlab.networks.classifier import Classifier
     from glyphlab.recognition.recognizer import Recognizer
@@ -96,7 +97,7 @@ class Desk:
         glyphs = self._glyphs(folder, part)
         decided = {row.id: row for row in _decisions(folder, part)}
 
-        def decision(row: Correction | None) -> Value | None:
+        def told(row: Correction | None) -> Value | None:
             return None if row is None else {"action": row.action, "label": row.label or None}
 
         return {
@@ -114,15 +115,16 @@ class Desk:
                     "suggested": row.suggested,
                     "self_confidence": row.self_confidence,
                     "png": _data_url(_png(glyphs.images[row.index])),
-                    "decision": decision(decided.get(row.id)),
+                    "decision": told(decided.get(row.id)),
                 }
                 for row in suspicions[offset : offset + limit]
             ],
         }
 
-    def decide(self, name: str, split: Split | None, image: str, action: str, label: str | None) -> Value:
+    def decide(self, name: str, split: Split | None, image: str, action: Action, label: str | None) -> Value:
         """Write a decision into corrections.csv, on the disk before this returns."""
-        from glyphlab.evaluation.labels.corrections import Correction, write_corrections
+        from glyphlab.evaluation.labels.corrections import write_corrections
+        from glyphlab.evaluation.labels.search import decision
 
         folder, part, suspicions = self._suspicions(name, split)
         row = _row(suspicions, image)
@@ -131,11 +133,8 @@ class Desk:
             known = [one for one in glyphs.class_names if one != row.given]
             if wanted not in known:
                 raise Refused(422, "invalid", f"no other class '{wanted}'", did_you_mean(wanted, known))
-        actions = {"keep": "keep", "relabel": "relabel", "discard": "discard"}
-        # As `glyphlab labels review` writes them.
-        own = {"keep": row.suggested, "relabel": wanted, "discard": ""}[action]
         decided = {one.id: one for one in _decisions(folder, part)}
-        decided[row.id] = Correction(row.id, row.given, actions[action], own)  # type: ignore[arg-type]
+        decided[row.id] = decision(row, action, wanted)
         write_corrections(decided.values(), _corrections_csv(folder, part))
         return {"decided": sum(one.id in decided for one in suspicions)}
 
@@ -180,7 +179,7 @@ class Desk:
 
     def _folder(self, name: str) -> Path:
         """A run's folder: looked up, never made of the name."""
-        folders = {path.name: path for place in reversed(self._runs_dirs) for path in _runs_in(place)}
+        folders = {path.name: path for place in reversed(self._runs_dirs) for path in run_folders(place)}
         if name not in folders:
             raise Refused(404, "no_run", f"there is no run '{name[:80]}'", did_you_mean(name, folders))
         return folders[name]
@@ -204,10 +203,6 @@ class Desk:
 
 def _plain(method: Callable[..., Value]) -> Callable[[Value, Tell], Value]:
     return lambda facts, tell: method(**facts)
-
-
-def _runs_in(folder: Path) -> list[Path]:
-    return [path.parent for path in folder.glob("*/run.json")]
 
 
 def _labels_csv(folder: Path, split: Split) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from glyphlab.evaluation.report.svg import Chart, round_ticks
+from glyphlab.evaluation.svg import Chart, epoch_ticks, round_ticks, span
 from glyphlab.training.sweep.entry import Entry
 from glyphlab.training.sweep.results import SweepResults
 
@@ -56,10 +56,10 @@ def curves(results: SweepResults) -> Markup:
     floor = lower_edge(results)
     lines = {entry.number: [(row[0], 100 * max(row[4], floor)) for row in _history(entry)] for entry in shown}
     values = [value for line in lines.values() for _, value in line]
-    low, high = _span(values)
+    low, high = span(values)
     last = max(line[-1][0] for line in lines.values())
     chart = Chart((0.7, last + 0.3), (low, high), "validation accuracy by epoch", size=(560, 330))
-    ticks = [tick for tick in round_ticks(0, last, 7) if tick >= 1 and tick == int(tick)] or [1.0]
+    ticks = epoch_ticks(last)
     chart.axes("epoch", "validation accuracy in %", ticks, round_ticks(low, high))
     for position, entry in enumerate(shown):
         points = [(chart.x(epoch), chart.y(value)) for epoch, value in lines[entry.number]]
@@ -76,7 +76,7 @@ def frontier(results: SweepResults) -> tuple[Markup, list[Entry]]:
     times = [math.log10(_seconds(entry)) for entry in entries]
     floor = lower_edge(results)
     heights = {entry.number: 100 * max(_accuracy(entry), floor) for entry in entries}
-    low, high = _span(list(heights.values()))
+    low, high = span(list(heights.values()))
     left, right = min(times) - 0.06, max(times) + 0.06
     chart = Chart((left, right), (low, high), "accuracy against training time", size=(560, 330))
     ticks = log_ticks(left, right)
@@ -139,7 +139,7 @@ class _Axis:
 
     def _continuous(self, values: Sequence[Any], logarithmic: bool) -> None:
         scaled = [math.log10(value) if logarithmic else float(value) for value in values]
-        low, high = _span(scaled)
+        low, high = span(scaled)
         self.places = [(value - low) / (high - low) for value in scaled]
         ticks = log_ticks(low, high) if logarithmic else round_ticks(low, high)
         self.ticks = [((tick - low) / (high - low), f"{10**tick if logarithmic else tick:.4g}") for tick in ticks]
@@ -184,12 +184,6 @@ def _seconds(entry: Entry) -> float:
 def _history(entry: Entry) -> list[list[Any]]:
     history: list[list[Any]] = (entry.result or {}).get("history", [])
     return history
-
-
-def _span(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
-    return low - room, high + room
 
 
 def log_ticks(low: float, high: float) -> list[float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from glyphlab.evaluation.report.svg import Chart, round_ticks
+from glyphlab.evaluation.svg import Chart, round_ticks
 from glyphlab.evaluation.sweep_report.charts import log_ticks, point_words
 from glyphlab.training.sweep.entry import Entry
 from glyphlab.training.sweep.results import SweepResults

@@ -251,7 +251,7 @@ function pressureOf(event) {
 }
 
 /** A stroke's width where it is drawn with a pressure. */
-export function widthOf(size, pressure) {
+function widthOf(size, pressure) {
   return size * (0.5 + pressure);
 }
 

@@ -1,4 +1,4 @@
-"""Which weights a run folder answers with, told without torch."""
+"""What makes a folder a run, and which weights it answers with, told without torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,17 @@ import hashlib
 from pathlib import Path
 
 BEST_NAME, LAST_NAME = "weights-best.safetensors", "weights-last.safetensors"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's."""
+    return (folder / "recipe.toml").is_file() and (folder / "run.json").is_file()
+
+
+def run_folders(runs_dir: Path) -> list[Path]:
+    """The runs in a folder, oldest first; what a process left that was killed while making one is none."""
+    found = [path.parent for path in runs_dir.glob("*/run.json") if not path.parent.name.startswith(".")]
+    return sorted(found, key=lambda folder: (folder / "run.json").stat().st_mtime)
 
 
 def weights_path(run_folder: Path) -> Path:

@@ -117,3 +117,15 @@ def round_ticks(low: float, high: float, about: int = 5) -> list[float]:
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(number * step, 10) for number in range(first, last + 1)]
+
+
+def epoch_ticks(last: float) -> list[float]:
+    """Round whole numbers of epochs up to the last one."""
+    return [tick for tick in round_ticks(0, last, 7) if tick >= 1 and tick == int(tick)] or [1.0]
+
+
+def span(values: Sequence[float]) -> tuple[float, float]:
+    """The values' range with some room at either end; at least one value."""
+    low, high = min(values), max(values)
+    room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - room, high + room
