@@ -37,3 +37,17 @@ def test_what_is_learnt_of_a_rare_class(balance: str, share: float, smoothing: f
     assert float(probs[1] / probs[:2].sum()) == pytest.approx(share, abs=0.1)
     if balance != "logits":  # which weighs a class without images as one with a single image
         assert float(probs[2]) < 0.1
+
+
+@pytest.mark.parametrize("balance", ["loss", "sampling", "logits"])
+def test_smoothed_labels_of_very_unequal_classes_leave_the_common_one_its_images(balance: str) -> None:
+    targets = np.repeat([0, 1], [300, 3])
+    images = np.random.default_rng(1).integers(0, 60, (303, 6, 6), dtype=np.uint8)
+    images[targets == 0, :, :2] = 255
+    images[targets == 1, :, 4:] = 255
+    glyphs = GlyphSet(images, targets, ("common", "rare"))
+    settings = {"training.class_balance": balance, "training.label_smoothing": 0.1}
+    trained = train_in_memory(RECIPE.with_settings(settings), glyphs)
+    probs = predict(trained.classifier, torch.from_numpy(images)).softmax(1).numpy()
+    assert (probs.argmax(1) == targets).all()
+    assert probs[:300, 0].mean() > 0.75

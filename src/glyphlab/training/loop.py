@@ -38,6 +38,7 @@ from glyphlab.training.seeds import Purpose, derived_seed, generator, seed_devic
 _CHECKPOINT_EVERY_SECONDS = 60.0
 # Sums are read from the device every so many steps, which shows progress and finds a loss gone astray.
 _LOOK_EVERY_STEPS = 10
+_MOST_SMOOTHED = 0.2  # of a class's share of the training images
 _LOSSES_AT_ONCE = 8192
 
 
@@ -128,6 +129,19 @@ class Job:
             return None
         return (self._class_counts(classes) / len(self.train)).log()
 
+    def smoothing(self, classes: int) -> Tensor | None:
+        """What label smoothing gives each class, float32 [classes], where that is not the same for all; None: it is.
+
+        With class balance by logits a class that is given s of every image, and has the share p of them, is answered
+        with s/p to images of the others. So none is given more than a fifth of its own share.
+        """
+        settings = self.recipe.training
+        if settings.class_balance != "logits" or not settings.label_smoothing:
+            return None
+        even = settings.label_smoothing / classes
+        most = _MOST_SMOOTHED * self._class_counts(classes) / len(self.train)
+        return None if bool((most >= even).all()) else most.clamp(max=even)
+
     def _class_counts(self, classes: int) -> Tensor:
         """Training images of each class, counted as one where there is none, float32 [classes]."""
         return torch.bincount(self.targets[self.train], minlength=classes).clamp(min=1).float()
@@ -158,7 +172,9 @@ def fit(
     spent_before = state.time_seconds
     forward = job.engine.forward(state.classifier, job.batch_size)
     classes = len(state.classifier.spec.class_names)
-    class_weights, log_priors = job.class_weights(classes), job.log_priors(classes)
+    class_weights, log_priors, smoothing = (
+        job.class_weights(classes), job.log_priors(classes), job.smoothing(classes),
+    )  # fmt: skip
     total_epochs = math.ceil(state.total_steps / steps_per_epoch)
     reporter.start(Plan(keeper.name, total_epochs, steps_per_epoch, state.total_steps, state.step))
     halt = _Halt(job.world, stop_requested, began + (settings.time_budget_seconds or math.inf))
@@ -177,7 +193,7 @@ def fit(
             seed_device(job.engine.device, derived_seed(settings.seed, Purpose.DROPOUT, state.step))
 
             logits = forward(pixels)
-            loss = _loss(job, logits, pixels, targets, class_weights, log_priors)
+            loss = _loss(job, logits, pixels, targets, class_weights, log_priors, smoothing)
             loss = loss * job.share(state.step, order, class_weights)
             state.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -261,7 +277,13 @@ class _Halt:
 
 
 def _loss(
-    job: Job, logits: Tensor, pixels: Tensor, targets: Tensor, class_weights: Tensor | None, log_priors: Tensor | None
+    job: Job,
+    logits: Tensor,
+    pixels: Tensor,
+    targets: Tensor,
+    class_weights: Tensor | None,
+    log_priors: Tensor | None,
+    smoothing: Tensor | None,
 ) -> Tensor:
     """Mean loss of images, against their targets and, where there are teachers, against their answers."""
     if not len(targets):  # the part of a process that has none of a small batch; layers still meet the others' here
@@ -271,7 +293,12 @@ def _loss(
     # Not by cross_entropy's own weights: with these, what smoothing gives to a rare class would count for as much as
     # its images, in every image of the others.
     weights = None if class_weights is None else class_weights[targets]
-    each = F.cross_entropy(adjusted, targets, label_smoothing=settings.label_smoothing, reduction="none")
+    if smoothing is None:
+        each = F.cross_entropy(adjusted, targets, label_smoothing=settings.label_smoothing, reduction="none")
+    else:
+        losses = -F.log_softmax(adjusted, dim=1)
+        own = losses.gather(1, targets[:, None])[:, 0]
+        each = (1 - smoothing.sum()) * own + losses @ smoothing.to(losses.dtype)
     loss = each.mean() if weights is None else (each * weights).sum() / weights.sum()
     if job.teachers is None:
         return loss
