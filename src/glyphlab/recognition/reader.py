@@ -216,8 +216,8 @@ def _find_characters(
 ) -> list[_ReadLine]:
     """Choose among the hypotheses of all lines: first without any cut, then with cuts where that left a doubt."""
 
-    def look(lines: Sequence[AtomLine], known: Sequence[dict[Box, NDArray[np.float32]]]) -> list[NDArray[np.float32]]:
-        """Probabilities of all hypotheses of all lines, float32 [N, A] a line; those not known are judged at once."""
+    def look(lines: Sequence[AtomLine], known: Sequence[dict[Box, NDArray[np.float32]]]) -> list[_SeenLine]:
+        """What the network says to all hypotheses of all lines; those not known are judged at once."""
         wanted = [
             (line, hypothesis)
             for line, rows in zip(lines, known, strict=True)
@@ -229,49 +229,58 @@ def _find_characters(
             glyphs = np.stack([prepare_ink(layout.cut_out(line, hypothesis), framing) for line, hypothesis in wanted])
             fresh = iter(alphabet.restrict(recognizer.predict_glyphs(glyphs)))
         return [
-            np.stack([rows[h.box] if h.box in rows else next(fresh) for h in line.hypotheses])
+            _SeenLine(
+                line, np.stack([rows[h.box] if h.box in rows else next(fresh) for h in line.hypotheses]), alphabet
+            )
             for line, rows in zip(lines, known, strict=True)
         ]
 
-    lines = list(layout.lines)
-    probs = look(lines, [{} for _ in lines])
-    sure = [_confidences(line, seen, alphabet.names) for line, seen in zip(lines, probs, strict=True)]
-    paths = [best_path(line.hypotheses, values, len(line.atoms)) for line, values in zip(lines, sure, strict=True)]
-    cut = [
-        layout.cut(line, _doubtful(line, values, path)) for line, values, path in zip(lines, sure, paths, strict=True)
-    ]
-    # What was seen already need not be looked at again: a box tells a hypothesis of its line.
-    known = [
-        {hypothesis.box: row for hypothesis, row in zip(line.hypotheses, seen, strict=True)}
-        for line, seen in zip(lines, probs, strict=True)
-    ]
-    changed = [place for place, (before, after) in enumerate(zip(lines, cut, strict=True)) if after is not before]
-    lines = cut
-    for place, seen in zip(changed, look([cut[p] for p in changed], [known[p] for p in changed]), strict=True):
-        line = lines[place]
-        probs[place] = seen
-        paths[place] = best_path(line.hypotheses, _confidences(line, seen, alphabet.names), len(line.atoms))
-    return [
-        _ReadLine(tuple(line.hypotheses[index].box for index in path), seen[path], line.height)
-        for line, seen, path in zip(lines, probs, paths, strict=True)
-    ]
+    seen = look(layout.lines, [{} for _ in layout.lines])
+    cut = [layout.cut(one.line, one.doubtful()) for one in seen]
+    changed = [place for place, one in enumerate(seen) if cut[place] is not one.line]
+    again = look([cut[place] for place in changed], [seen[place].by_box() for place in changed])
+    for place, one in zip(changed, again, strict=True):
+        seen[place] = one
+    return [one.read() for one in seen]
 
 
-def _confidences(line: AtomLine, probs: NDArray[np.float32], names: Sequence[str]) -> NDArray[np.float64]:
-    """How sure it is that each hypothesis is one character, float64 [H], 0 to 1: by its looks and its proportions."""
-    aspects = np.array([hypothesis.box.width / hypothesis.box.height for hypothesis in line.hypotheses])
-    return sureness(probs, names, aspects)
+@dataclass(frozen=True, eq=False)
+class _SeenLine:
+    """A line, and what the network says to each of its hypotheses, float32 [H, A]."""
 
+    line: AtomLine
+    probs: NDArray[np.float32]
+    alphabet: Alphabet
 
-def _doubtful(line: AtomLine, confidences: NDArray[np.float64], path: Sequence[int]) -> set[int]:
-    """Places of the atoms in which two characters may touch."""
-    doubtful: set[int] = set()
-    for index in path:
-        hypothesis = line.hypotheses[index]
-        width = hypothesis.box.width / line.height
-        if confidences[index] < np.interp(width, _WIDTHS, _NEEDED):
-            doubtful.update(range(hypothesis.first, hypothesis.end))
-    return doubtful
+    @cached_property
+    def sure(self) -> NDArray[np.float64]:
+        """How sure it is that each hypothesis is one character, [H], 0 to 1: by its looks and its proportions."""
+        aspects = np.array([hypothesis.box.width / hypothesis.box.height for hypothesis in self.line.hypotheses])
+        return sureness(self.probs, self.alphabet.names, aspects)
+
+    @cached_property
+    def path(self) -> list[int]:
+        """The hypotheses that together are the line, from left to right."""
+        return best_path(self.line.hypotheses, self.sure, len(self.line.atoms))
+
+    def doubtful(self) -> set[int]:
+        """Places of the atoms in which two characters may touch."""
+        doubtful: set[int] = set()
+        for index in self.path:
+            hypothesis = self.line.hypotheses[index]
+            width = hypothesis.box.width / self.line.height
+            if self.sure[index] < np.interp(width, _WIDTHS, _NEEDED):
+                doubtful.update(range(hypothesis.first, hypothesis.end))
+        return doubtful
+
+    def by_box(self) -> dict[Box, NDArray[np.float32]]:
+        """The probabilities by box, which tells a hypothesis of its line: what was seen need not be looked at again."""
+        return {hypothesis.box: row for hypothesis, row in zip(self.line.hypotheses, self.probs, strict=True)}
+
+    def read(self) -> _ReadLine:
+        """The characters on the best way."""
+        boxes = tuple(self.line.hypotheses[index].box for index in self.path)
+        return _ReadLine(boxes, self.probs[self.path], self.line.height)
 
 
 def _as_line(
