@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from glyphlab.imaging.cleaning import remove_rules, stroke_width
+from glyphlab.imaging.cleaning import outline_stroke_width, remove_rules
 from glyphlab.imaging.page import PageLayout, find_lines
 
 
@@ -116,5 +116,5 @@ def test_stroke_width_is_the_pens() -> None:
     for width in (3, 5, 9):
         mask = np.zeros((200, 200), dtype=np.uint8)
         mask[20:180, 50 : 50 + width] = 1
-        assert abs(stroke_width(mask) - width) <= 0.5
-    assert stroke_width(np.zeros((9, 9), dtype=np.uint8)) == 1.0
+        assert abs(outline_stroke_width(mask) - width) <= 0.5
+    assert outline_stroke_width(np.zeros((9, 9), dtype=np.uint8)) == 1.0

@@ -16,11 +16,12 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import given_path
 from glyphlab.errors import ModelError, did_you_mean
 from glyphlab.evaluation.calibration import Calibration, balancing_weights, calibrated, calibration_error
+from glyphlab.evaluation.description import set_description
 from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, write_evaluation
 from glyphlab.evaluation.metrics import wilson_interval
 from glyphlab.evaluation.model_info import current_info, fits_inverted, framing_of_recipe, temperature_of
 from glyphlab.evaluation.onnx_graph import build_model
-from glyphlab.evaluation.quantize import quantize, set_description, throughput
+from glyphlab.evaluation.quantize import quantize, throughput
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.files import read_object, whole_file
 from glyphlab.imaging.glyph import FRAMINGS

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from glyphlab.recognition.modelfile import INPUT, METADATA_KEY, ModelInfo
+from glyphlab.recognition.modelfile import INPUT
 from glyphlab.recognition.recognizer import Recognizer
 
 CALIBRATION_IMAGES = 512
@@ -39,7 +39,7 @@ def quantize(source: Path, target: Path, images: NDArray[np.uint8], candidates: 
 
     Static quantisation: weights int8 with a scale a channel, activations uint8 with ranges observed on 512 of
     `images` (uint8 [N, H, W(, 3)]), drawn from `candidates` (int64 indices of training images). Softmax and
-    normalisation stay float32. The description stays the source's; `set_description` replaces it.
+    normalisation stay float32. The description stays the source's; `description.set_description` replaces it.
 
     Source: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference", CVPR 2018.
@@ -67,15 +67,6 @@ def quantize(source: Path, target: Path, images: NDArray[np.uint8], candidates: 
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
     )
-
-
-def set_description(path: Path, info: ModelInfo) -> None:
-    """Replace what a model file says about itself."""
-    import onnx
-
-    model = onnx.load(str(path))
-    onnx.helper.set_model_props(model, {METADATA_KEY: info.to_json()})
-    path.write_bytes(model.SerializeToString())
 
 
 def throughput(models: Sequence[Recognizer], images: NDArray[np.uint8]) -> list[float]:

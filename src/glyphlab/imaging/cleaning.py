@@ -59,7 +59,7 @@ def _remove_horizontal(mask: Mask, traces: Mask, length: int) -> Mask:
     return result
 
 
-def stroke_width(mask: Mask) -> float:
+def outline_stroke_width(mask: Mask) -> float:
     """Mean width of the strokes in pixels: twice the area over the length of the outline. 1 for an empty page."""
     area = int(np.count_nonzero(mask))
     inside = int(np.count_nonzero(cv2.erode(mask, np.ones((3, 3), np.uint8))))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from glyphlab.errors import ImageError
 from glyphlab.imaging.background import even_out, ink_level
 from glyphlab.imaging.box import Box
-from glyphlab.imaging.cleaning import is_scan_edge, remove_rules, stroke_width
+from glyphlab.imaging.cleaning import is_scan_edge, outline_stroke_width, remove_rules
 from glyphlab.imaging.lines import Component, LineParts, group_lines, reaches_over_lines, text_height
 from glyphlab.imaging.segments import AtomLine, Hypothesis, Labels, cut_atoms, segment_line
 from glyphlab.imaging.skew import Placement, estimate_skew, unturn
@@ -88,7 +88,7 @@ def find_lines(picture: NDArray[np.uint8]) -> PageLayout:
     if not components:
         return PageLayout(ink, labels, (), placement, degrees)
     typical = text_height(components)
-    stroke = stroke_width(cleaned)
+    stroke = outline_stroke_width(cleaned)
     parts = _lines_of(components, labels, typical)
     lines = tuple(segment_line(line, labels, typical, stroke) for line in parts)
     return PageLayout(ink, labels, lines, placement, degrees)

@@ -345,7 +345,8 @@ class Recipe(Section):
                 changed["description"] = value
             else:
                 known = [f"{name}.{field}" for name in _SECTIONS for field in _fields_of(name)]
-                mistakes.append(f"unknown setting '{key}'; {_near(key, known)}")
+                cure = near_settings(key, known) or "settings are written section.key, as in training.lr"
+                mistakes.append(f"unknown setting '{key}'; {cure}")
         if mistakes:
             raise RecipeError(_listed(self.name, mistakes))
         return Recipe.parse(changed)
@@ -425,13 +426,11 @@ def _fields_of(section: str) -> list[str]:
     return list(_SECTIONS[section].model_fields)
 
 
-def _near(key: str, known: list[str]) -> str:
-    """Nearest settings to a misspelt one; a bare field name is looked for in every section."""
+def near_settings(key: str, known: list[str]) -> str | None:
+    """What was meant by a misspelt setting, as a question; a bare field name is looked for in every section."""
     same_field = [option for option in known if option.partition(".")[2] == key]
     near = same_field or difflib.get_close_matches(key, known, n=3, cutoff=0.6)
-    if near:
-        return "did you mean " + " or ".join(f"'{option}'" for option in near) + "?"
-    return "settings are written section.key, as in training.lr"
+    return "did you mean " + " or ".join(f"'{option}'" for option in near) + "?" if near else None
 
 
 def _network_problems(settings: Mapping[str, Any]) -> list[str]:

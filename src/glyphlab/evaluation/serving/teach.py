@@ -82,17 +82,14 @@ def _accuracy(report: TransferReport) -> dict[str, Any] | None:
 
 def _name_classes(model: Path, labels: dict[str, str]) -> None:
     """Let the model answer with labels where their folders had to be named otherwise, as for a slash."""
-    from glyphlab.evaluation.quantize import set_description
-    from glyphlab.files import whole_file
+    from glyphlab.evaluation.description import redescribe
     from glyphlab.recognition.recognizer import Recognizer
 
     info = Recognizer.load(model, threads=1).info
     names = tuple(labels.get(name, name) for name in info.class_names)
     if names == info.class_names or len(set(names)) < len(names):
         return
-    with whole_file(model) as temporary:
-        temporary.write_bytes(model.read_bytes())
-        set_description(temporary, replace(info, class_names=names))
+    redescribe(model, replace(info, class_names=names))
 
 
 def main() -> None:

@@ -103,12 +103,12 @@ def _fill(network: nn.Module, stored: Stored) -> None:
             following = layers[place + 1][1] if place + 1 < len(layers) else None
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 layer.weight.copy_(_tensor(stored, f"{name}.weight"))
+                norm = following if isinstance(following, nn.BatchNorm1d | nn.BatchNorm2d) else None
                 if layer.bias is not None:
                     layer.bias.copy_(_tensor(stored, f"{name}.bias"))
-                elif isinstance(following, nn.BatchNorm1d | nn.BatchNorm2d):
-                    _set_norm(following, torch.ones_like(following.weight), _tensor(stored, f"{name}.bias"))
-                if layer.bias is not None and isinstance(following, nn.BatchNorm1d | nn.BatchNorm2d):
-                    _set_norm(following, torch.ones_like(following.weight), torch.zeros_like(following.bias))
+                if norm is not None:
+                    shift = torch.zeros_like(norm.bias) if layer.bias is not None else _tensor(stored, f"{name}.bias")
+                    _set_norm(norm, torch.ones_like(norm.weight), shift)
             elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) and f"{name}.scale" in stored:
                 scale, shift = (_tensor(stored, f"{name}.{part}").ravel() for part in ("scale", "shift"))
                 _set_norm(layer, scale, shift)

@@ -17,15 +17,14 @@ from glyphlab.data.locate import user_path
 from glyphlab.data.pictures import contact_sheet, save_sheet
 from glyphlab.errors import ModelError, RecipeError, did_you_mean
 from glyphlab.evaluation.calibration import balancing_weights, calibrated
+from glyphlab.evaluation.description import redescribe
 from glyphlab.evaluation.evaluate import evaluate, evaluation_folder
 from glyphlab.evaluation.export import conclude
 from glyphlab.evaluation.pictures import draw_examples
-from glyphlab.evaluation.quantize import set_description
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.transfer.base import Base, open_base
 from glyphlab.evaluation.transfer.pictures import Pictures, prepare_pictures
 from glyphlab.evaluation.transfer.report import Retention, TransferReport
-from glyphlab.files import whole_file
 from glyphlab.networks import registry
 from glyphlab.networks.classifier import predict
 from glyphlab.recognition.conformal import ConformalTable
@@ -295,9 +294,7 @@ def _conclude(run: Run, conformal: ConformalTable | None, reporter: Reporter) ->
         return evaluate(run), None
     path = run.folder / MODEL_NAME
     info = Recognizer.load(path, threads=1).info
-    with whole_file(path) as temporary:
-        temporary.write_bytes(path.read_bytes())
-        set_description(temporary, replace(info, conformal=conformal))
+    redescribe(path, replace(info, conformal=conformal))
     return evaluation, path
 
 

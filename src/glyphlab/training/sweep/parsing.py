@@ -15,7 +15,7 @@ from glyphlab.data.locate import user_path
 from glyphlab.data.sources import names
 from glyphlab.errors import GlyphlabError, RecipeError, did_you_mean
 from glyphlab.networks import registry
-from glyphlab.training.recipe import Recipe, Section, settings_reference
+from glyphlab.training.recipe import Recipe, Section, near_settings, settings_reference
 from glyphlab.training.sweep.baselines import Baseline
 from glyphlab.training.sweep.settings import Prediction, Search, Trial
 from glyphlab.training.sweep.space import Space, flat
@@ -166,7 +166,10 @@ def key_mistakes(base: Recipe, space: Space) -> list[str]:
             networks |= {value for value in dimension.values or () if value in registry.names()}
     options = {f"network.{option}" for network in networks for option in registry.option_specs(network)}
     known = [*dict.fromkeys(setting for setting, _, _ in settings_reference()), *sorted(options)]
-    return [f"space: unknown setting '{key}'; {_near(key, known)}" for key in space.keys if key not in known]
+    cure = "glyphlab recipes settings lists them all"
+    return [
+        f"space: unknown setting '{key}'; {near_settings(key, known) or cure}" for key in space.keys if key not in known
+    ]
 
 
 def transfer_mistakes(base: Recipe, keys: Iterable[str]) -> list[str]:
@@ -175,15 +178,6 @@ def transfer_mistakes(base: Recipe, keys: Iterable[str]) -> list[str]:
         return []
     idle = [key for key in keys if key.startswith("network.") or key in _DECIDED_BY_THE_BASE]
     return [f"{key} has no effect in a transfer: the base and the pictures decide; leave it out" for key in idle]
-
-
-def _near(key: str, known: list[str]) -> str:
-    """The nearest settings to a misspelt one; a bare field name is looked for in every section."""
-    same = [option for option in known if option.partition(".")[2] == key]
-    if same:
-        return "did you mean " + " or ".join(f"'{option}'" for option in same) + "?"
-    hint = did_you_mean(key, known)
-    return hint if hint.startswith("did") else "glyphlab recipes settings lists them all"
 
 
 def _unusable(value: Any, where: str = "") -> Iterator[str]:
