@@ -134,23 +134,6 @@ def test_grids_are_wider_than_tall_with_few_empty_places(count: int, columns: in
     assert pictures._columns(count) == columns
 
 
-@pytest.mark.parametrize(
-    ("share", "decimals", "text"),
-    [
-        (0.0, 1, "0"),
-        (1.0, 1, "100"),
-        (0.5, 1, "50.0"),
-        (0.0004, 1, "<0.1"),
-        (0.9996, 1, ">99.9"),
-        (0.004, 0, "<1"),
-        (0.996, 0, ">99"),
-        (0.123, 0, "12"),
-    ],
-)
-def test_a_percentage_is_0_or_100_only_when_it_is_exact(share: float, decimals: int, text: str) -> None:
-    assert sheet.percent(share, decimals) == text
-
-
 def test_pictures_report_where_they_cannot_be_written(tmp_path: Path) -> None:
     glyphs, evaluation = made(4, names_of(2))
     (tmp_path / "run").write_text("")

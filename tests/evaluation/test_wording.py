@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from glyphlab.evaluation.wording import count, duration, share
+from glyphlab.evaluation.wording import count, duration, percent, share
 
 
 @pytest.mark.parametrize(
@@ -24,5 +24,22 @@ def test_durations(seconds: float | None, text: str) -> None:
 
 
 def test_shares_and_counts() -> None:
-    assert (share(0.97251), share(None)) == ("97.25%", "?")
+    assert (share(0.97251), share(0.99996), share(1.0), share(None)) == ("97.25%", ">99.99%", "100%", "?")
     assert (count(12345.0), count(0), count(None)) == ("12,345", "0", "?")
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (0.0, 1, "0"),
+        (1.0, 1, "100"),
+        (0.5, 1, "50.0"),
+        (0.0004, 1, "<0.1"),
+        (0.9996, 1, ">99.9"),
+        (0.004, 0, "<1"),
+        (0.996, 0, ">99"),
+        (0.123, 0, "12"),
+    ],
+)
+def test_a_percentage_is_0_or_100_only_when_it_is_exact(value: float, decimals: int, text: str) -> None:
+    assert percent(value, decimals) == text

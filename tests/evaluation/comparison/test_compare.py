@@ -266,11 +266,11 @@ def test_settings_tables_say_where_a_setting_has_no_effect(made: Comparison) -> 
         ["network.depth", "-", "2", "-"],
     ]
     figures = {row[0]: row[1:] for row in figures_table(made)}
-    assert figures["accuracy"] == ["25.00%", "50.00%", "100.00%"]
+    assert figures["accuracy"] == ["25.00%", "50.00%", "100%"]
     assert figures["misclassified"] == ["3", "2", "0"]
     assert figures["training time"] == ["6.0 s"] * 3 and figures["training images/s"] == ["50"] * 3
     assert "peak memory in MB" not in figures  # recorded by none of them
-    assert figures["95% interval"][2] == "51.01% to 100.00%"
+    assert figures["95% interval"][2] == "51.01% to 100%"
 
 
 def test_a_pair_in_words(made: Comparison) -> None:
