@@ -84,9 +84,16 @@ def judge(
         glyphs = match_classes(glyphs, classifier.spec)
         if split == "test":
             glyphs = without_learned(run, glyphs, folder)
+    return judge_images(run, classifier, glyphs, on_progress), glyphs
+
+
+def judge_images(
+    run: Run, classifier: Classifier, glyphs: GlyphSet, on_progress: Callable[[int, int], None] | None = None
+) -> Evaluation:
+    """The same of images that are at hand, with the classes numbered as the network numbers them."""
     _place(classifier, run.recipe.engine.device)
     logits = predict(classifier, torch.from_numpy(glyphs.images), on_progress=on_progress).numpy()
-    return Evaluation.from_logits(logits, glyphs), glyphs
+    return Evaluation.from_logits(logits, glyphs)
 
 
 def own_images(run: Run, spec: ClassifierSpec, split: Split, data_dir: Path | None = None) -> GlyphSet:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glyphlab.data.catalogue import Split
 from glyphlab.data.equal import known_among
@@ -82,8 +83,12 @@ def without_learned(run: Run, glyphs: GlyphSet, data_dir: Path | None) -> GlyphS
             "or look at these with --split train"
         )
     told = f"{count:,} of {len(glyphs):,} left out, from which the network learned"
-    others = glyphs.subset(np.flatnonzero(~learned))
-    return replace(others, remark="; ".join(filter(None, (glyphs.remark, told))))
+    return some_of(glyphs, np.flatnonzero(~learned), told)
+
+
+def some_of(glyphs: GlyphSet, places: NDArray[np.int64], told: str) -> GlyphSet:
+    """The images at `places`, with what is `told` about the others added to the remark."""
+    return replace(glyphs.subset(places), remark="; ".join(filter(None, (glyphs.remark, told))))
 
 
 def _prepared(

@@ -28,7 +28,7 @@ from glyphlab.training.outset import epochs_of, new_classifier, new_job, new_sta
 from glyphlab.training.progress import Reporter, Silent
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
-from glyphlab.training.transfer.start import begins_with_weights
+from glyphlab.training.transfer.start import only_teaches
 
 DEFAULT_RECIPE = "fast"
 
@@ -113,7 +113,7 @@ def train_glyphs(
 
 def require_trainable(recipe: Recipe) -> None:
     """Refuse, with a `RecipeError`, a recipe that is for `glyphlab transfer` alone."""
-    if recipe.transfer is not None and not begins_with_weights(recipe):
+    if only_teaches(recipe):
         raise RecipeError(
             f"recipe '{recipe.name}' teaches a network that is trained already, which its [transfer] is for; use "
             "it with: glyphlab transfer MODEL|RUN DATA --recipe, or remove that section"

@@ -94,8 +94,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, run: Run) -> bool:
         judged.append(run)
         return original(run, *rest, **named)
 
-    original = answers_module.judge
-    monkeypatch.setattr(answers_module, "judge", spy)
+    original = answers_module.judge_images
+    monkeypatch.setattr(answers_module, "judge_images", spy)
     answers_of(run, None, "test", None)
     monkeypatch.undo()
     return bool(judged)

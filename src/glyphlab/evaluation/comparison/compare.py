@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -21,7 +21,7 @@ from glyphlab.errors import DataError, RunError
 from glyphlab.evaluation.comparison.answers import Answers, answers_of
 from glyphlab.evaluation.comparison.significance import McNemar, holm, mcnemar
 from glyphlab.evaluation.metrics import Integers, wilson_interval
-from glyphlab.evaluation.other_data import other_data
+from glyphlab.evaluation.other_data import other_data, some_of
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.run import Run
 
@@ -241,8 +241,7 @@ def _on_common_images(judged: Sequence[tuple[Answers, GlyphSet]]) -> list[tuple[
     for (answers, glyphs), own in zip(judged, names, strict=True):
         places = np.flatnonzero([name in common for name in own])
         told = f"only the {len(places):,} images that none of the networks learned from"
-        remark = "; ".join(filter(None, (glyphs.remark, told)))
-        kept.append((answers.subset(places), replace(glyphs.subset(places), remark=remark)))
+        kept.append((answers.subset(places), some_of(glyphs, places, told)))
     return kept
 
 

@@ -32,6 +32,7 @@ from glyphlab.training.progress import Reporter
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 from glyphlab.training.train import DEFAULT_RECIPE, compose
+from glyphlab.training.transfer.start import only_teaches
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class LabelTarget:
         Neighbours are taken in the feature space of the run's network, or of the first fold's. Raises what
         `out_of_sample` raises.
         """
-        if self.run is not None and self.run.recipe.transfer is not None:
+        if self.run is not None and only_teaches(self.run.recipe):
             raise DataError(
                 f"{self.run.folder} was taught, which cannot be done anew by folds; search the labels of the pictures "
                 "themselves, with: glyphlab labels find FOLDER"

@@ -21,6 +21,7 @@ from glyphlab.evaluation.model_info import temperature_of
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.networks.classifier import Classifier, predict
 from glyphlab.training.run import Run
+from glyphlab.training.transfer.start import only_teaches
 
 Progress = Callable[[str, int, int], None]  # what is being done, images done, images in all
 
@@ -222,7 +223,7 @@ def _notes_on_training_data(run: Run, evaluation: Evaluation, train: GlyphSet) -
     if run.environment["data"]["sha256"] != digest:
         notes.append(f"{train.name} has changed since the run was trained; neighbours are from the data as it is now")
     if evaluation.data_sha256 == digest:
-        searched = quoted(run.folder) if run.recipe.transfer is None else "FOLDER"  # taught ones have no folds
+        searched = "FOLDER" if only_teaches(run.recipe) else quoted(run.folder)
         notes.append(
             "the network was trained on these images and repeats wrong labels rather than contradict them; "
             f"to search training labels use: glyphlab labels find {searched}"

@@ -30,6 +30,11 @@ def begins_with_weights(recipe: Recipe) -> bool:
     return recipe.transfer is not None and recipe.transfer.base.endswith(".safetensors")
 
 
+def only_teaches(recipe: Recipe) -> bool:
+    """Whether the recipe teaches a trained network in a way that `glyphlab transfer` alone has."""
+    return recipe.transfer is not None and not begins_with_weights(recipe)
+
+
 def started(recipe: Recipe, glyphs: GlyphSet, parts: Parts) -> Classifier:
     """The base's network for the classes of `glyphs`, as the recipe's way begins.
 
