@@ -8,20 +8,19 @@ standard output: {"answer": {...}}, {"error": {"status", "code", "message", "cur
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import Sequence
 from typing import Any
 
-from glyphlab.web.refusals import Refusal, busy
+from glyphlab.web import lifecycle
+from glyphlab.web.refusals import Refusal, busy, lost
 from glyphlab.web.seams import Commission, Looker, Question, Tell
 from glyphlab.web.watch import LOGGER
 
 _LONGEST_LINE_BYTES = 256_000_000  # a report's pictures are in it
 _MOST_WAITING = 8
 _IDLE_SECONDS = 600.0
-_FAREWELL_SECONDS = 3.0
 
 
 class ChildLooker:
@@ -57,13 +56,13 @@ class ChildLooker:
             self._rest.cancel()
         process, self._process = self._process, None
         if process is not None:
-            await _end(process)
+            await lifecycle.end(process)
 
     async def _exchange(self, value: dict[str, Any]) -> dict[str, Any]:
         if self._rest is not None:
             self._rest.cancel()
         if self._process is None or self._process.returncode is not None:
-            self._process = await _started(self._command)
+            self._process = await lifecycle.start(self._command, _LONGEST_LINE_BYTES)
         process = self._process
         try:
             _write(process, value)
@@ -81,8 +80,7 @@ class ChildLooker:
 
     async def _drop(self, process: Process) -> None:
         self._process = None
-        _kill(process)
-        await process.wait()
+        await lifecycle.kill(process)
 
 
 class ChildTeacher:
@@ -93,19 +91,12 @@ class ChildTeacher:
 
     async def teach(self, commission: Commission, tell: Tell) -> dict[str, Any]:
         """See `seams.Teacher`."""
-        process = await _started(self._command)
+        process = await lifecycle.start(self._command, _LONGEST_LINE_BYTES)
         try:
             _write(process, {"ask": "teach", "with": commission.to_json()})
             return await _answer_of(process, tell)
         finally:
-            await _end(process, 0.0)
-
-
-async def _started(command: Sequence[str]) -> Process:
-    # In a session of its own: Ctrl-C in the terminal is for the service, which then ends its children itself.
-    return await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=_LONGEST_LINE_BYTES, start_new_session=True
-    )
+            await lifecycle.kill(process)
 
 
 def _write(process: Process, value: dict[str, Any]) -> None:
@@ -124,9 +115,7 @@ async def _answer_of(process: Process, tell: Tell) -> dict[str, Any]:
             value = None
         if not isinstance(value, dict):
             LOGGER.error("worker lost", extra={"facts": {"pid": process.pid, "status": process.returncode}})
-            raise Refusal(
-                503, "lost", "the process that was at work ended unexpectedly", "try again", {"Retry-After": "1"}
-            )
+            raise lost()
         if "progress" in value:
             tell(float(value["progress"]), str(value.get("message", "")))
         elif "error" in value:
@@ -137,23 +126,6 @@ async def _answer_of(process: Process, tell: Tell) -> dict[str, Any]:
         else:
             answer: dict[str, Any] = value["answer"]
             return answer
-
-
-async def _end(process: Process, seconds: float = _FAREWELL_SECONDS) -> None:
-    """Close the child's input, at which it ends; kill it where it does not."""
-    assert process.stdin is not None
-    process.stdin.close()
-    if process.returncode is None and seconds:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), seconds)
-    _kill(process)
-    await process.wait()
-
-
-def _kill(process: Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
 
 
 class TwoLookers:

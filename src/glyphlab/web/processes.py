@@ -11,12 +11,11 @@ A question is a frame to the process's standard input, an answer one from its st
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import struct
 import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,8 @@ from typing import Any
 
 from glyphlab import errors
 from glyphlab.errors import GlyphlabError
-from glyphlab.web.refusals import Refusal
+from glyphlab.web import lifecycle
+from glyphlab.web.refusals import Refusal, bug, lost
 from glyphlab.web.watch import LOGGER
 
 HEAD = struct.Struct("<II")  # lengths in bytes of the JSON and of what follows it
@@ -33,7 +33,6 @@ ANSWER, ERROR, READY = "answer", "error", "ready"
 _AHEAD = 2  # questions a process holds: the next one lies ready when it is done with one
 _IDLE_SECONDS = 600.0
 _PATIENCE_SECONDS = 30.0  # before another try, where one could not be started
-_FAREWELL_SECONDS = 3.0
 
 
 def command_of(models: Sequence[str | Path], runs_dir: Path, taught_dir: Path, most_pixels: int) -> list[str]:
@@ -83,7 +82,7 @@ class Processes:
         async with self._places:
             alive = [worker for worker in self._ready if worker.alive]
             if not alive:
-                raise _lost()
+                raise lost()
             return await min(alive, key=lambda worker: worker.waiting).ask(question, content)
 
     async def close(self) -> None:
@@ -127,16 +126,12 @@ class _Worker:
     @classmethod
     async def start(cls, command: Sequence[str]) -> _Worker:
         """Start it, and wait until it is ready. Raises OSError or EOFError where it does not get so far."""
-        # In a session of its own: Ctrl-C in the terminal is for the service, which then ends its children itself.
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
-        )
+        process = await lifecycle.start(command)
         try:
             kind, _ = await _frame(process)
             assert kind == READY, kind
         except BaseException:
-            _kill(process)
-            await process.wait()
+            await lifecycle.kill(process)
             raise
         return cls(process)
 
@@ -161,15 +156,12 @@ class _Worker:
             return await answer
         except asyncio.CancelledError:
             self._over = True
-            _kill(self._process)
+            await lifecycle.kill(self._process)
             raise
 
     async def end(self) -> None:
-        """Close its input, at which it ends; kill it where it does not."""
-        self.dismiss()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), _FAREWELL_SECONDS)
-        _kill(self._process)
+        """See `lifecycle.end`."""
+        await lifecycle.end(self._process)
         await asyncio.gather(self._listening, return_exceptions=True)
 
     def dismiss(self) -> None:
@@ -196,9 +188,8 @@ class _Worker:
             self._over = True
             for answer in self._questions:
                 if not answer.done():
-                    answer.set_exception(_lost())
-            _kill(self._process)
-            await self._process.wait()
+                    answer.set_exception(lost())
+            await lifecycle.kill(self._process)
 
 
 async def _frame(process: Process) -> tuple[str, bytes]:
@@ -217,14 +208,4 @@ def _raised(error: dict[str, Any]) -> Exception:
     if isinstance(kind, type) and issubclass(kind, GlyphlabError):
         return kind(error["message"])
     LOGGER.error("worker failed", extra={"facts": {"traceback": error["traceback"]}})
-    return Refusal(500, "bug", "an error in Glyphlab; its log tells more", "please report it")
-
-
-def _lost() -> Refusal:
-    return Refusal(503, "lost", "the process that was at work ended unexpectedly", "try again", {"Retry-After": "1"})
-
-
-def _kill(process: Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+    return bug()

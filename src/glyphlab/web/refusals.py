@@ -45,6 +45,16 @@ def busy(message: str, retry_seconds: int = 1) -> Refusal:
     )
 
 
+def lost() -> Refusal:
+    """503: a worker process ended before it had answered."""
+    return Refusal(503, "lost", "the process that was at work ended unexpectedly", "try again", {"Retry-After": "1"})
+
+
+def bug() -> Refusal:
+    """500: an error of ours; what it was stands in the log."""
+    return Refusal(500, "bug", "an error in Glyphlab; its log tells more", "please report it")
+
+
 def refusal_of(error: GlyphlabError) -> Refusal:
     """One of the family of errors as an answer; the message's part behind the semicolon is the cure."""
     message, _, cure = str(error).partition("; ")
@@ -69,7 +79,7 @@ def install(app: FastAPI) -> None:
         HTTPException: _of_http,
         RequestValidationError: _of_validation,
         GlyphlabError: refusal_of,
-        Exception: _of_bug,
+        Exception: lambda error: bug(),
     }
     for kind, refusal_for in handlers.items():
         app.add_exception_handler(kind, _handler(refusal_for))
@@ -96,7 +106,3 @@ def _of_validation(error: RequestValidationError) -> Refusal:
     where = ".".join(str(part)[:40] for part in first["loc"][1:]) or "the request"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return Refusal(422, "invalid", f"{where}: {first['msg']}{more}", "see /api/v1/openapi.json for what is expected")
-
-
-def _of_bug(error: Exception) -> Refusal:
-    return Refusal(500, "bug", "an error in Glyphlab; its log tells more", "please report it")
