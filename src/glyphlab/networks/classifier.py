@@ -147,15 +147,15 @@ def predict(
     """
     device = classifier.mean.device
     total = len(images) if indices is None else len(indices)
-    logits = torch.empty(total, len(classifier.spec.class_names))
+    logits = torch.empty(total, len(classifier.spec.class_names), device=device)
     with evaluating(classifier):
         for start in range(0, total, batch_size):
             end = min(start + batch_size, total)
             batch = images[start:end] if indices is None else images[indices[start:end].to(images.device)]
-            logits[start:end] = classifier(to_pixels(batch.to(device))).float().cpu()
+            logits[start:end] = classifier(to_pixels(batch.to(device)))
             if on_progress is not None:
                 on_progress(end, total)
-    return logits
+    return logits.cpu()  # a GPU is waited for once
 
 
 def save_weights(classifier: Classifier, path: Path) -> None:

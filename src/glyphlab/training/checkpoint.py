@@ -75,7 +75,8 @@ class TrainingState:
 
     def is_finite(self) -> bool:
         """Whether no weight of the network has become infinite or not a number."""
-        return all(bool(torch.isfinite(parameter).all()) for parameter in self.classifier.parameters())
+        finite = [torch.isfinite(parameter).all() for parameter in self.classifier.parameters()]
+        return bool(torch.stack(finite).all())  # a GPU is waited for once
 
 
 def save_checkpoint(state: TrainingState, path: Path) -> None:
