@@ -1,8 +1,8 @@
 """A CUDA device that computes on the CPU, so that a machine without one shows what would fail or wait on one.
 
 Tensors that were sent to "cuda" are known by their memory. They say that they lie there, and so does what is computed
-of them; an operation that mixes them with others fails as it would on a GPU, and `Waits` counts each time a program asks
-for values of theirs, for which it would have to wait until the GPU has worked through all that was asked of it before.
+of them; an operation that mixes them with others fails as it would on a GPU, and `Waits` counts each time a program
+asks for values of theirs, for which it would have to wait until the GPU has worked through all it was asked before.
 What CUDA's own kernels, NCCL, autocast and compiling do cannot be seen this way.
 """
 
