@@ -80,7 +80,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary = _new(path.parent, _TEMPORARY, path.suffix, lambda new: new.touch(exist_ok=False))
         try:
             yield temporary
-            with temporary.open("rb") as written:
+            with temporary.open("r+b") as written:  # Windows flushes only what may be written
                 os.fsync(written.fileno())
             temporary.replace(path)
         except BaseException:
