@@ -26,8 +26,10 @@ lint: $(READY) ## ruff: style and format
 	$(BIN)/ruff check src tests benchmarks examples
 	$(BIN)/ruff format --check src tests benchmarks examples
 
-types: $(READY) ## mypy, strict
+types: $(READY) ## mypy, strict, also for what only Windows or macOS does
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 
 # A file's tests stay together, for they share what they trained; files in order, those with a browser last.
 unit: $(READY) ## the tests, on all cores

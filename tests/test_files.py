@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from glyphlab import files
 from glyphlab.errors import RunError, did_you_mean
 from glyphlab.files import (
+    hold,
     make_folder,
+    move,
     new_folder,
+    read_text,
     refuse_replacing,
     refuse_replacing_in,
     require_writable,
@@ -156,6 +160,53 @@ def test_nothing_is_written_beside_what_it_would_replace(tmp_path: Path, monkeyp
             refuse_replacing_in(Path(folder), ".png", ["photos/b.jpg", source])
     refuse_replacing_in(Path("photos"), ".png", ["photos/b.jpg", "scans/a.PNG"])
     refuse_replacing_in(Path("new"), ".png", ["scans/a.PNG"])
+
+
+def test_what_somebody_has_open_is_moved_when_it_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Windows refuses it, where a virus scanner looks into every new file."""
+    (tmp_path / "new").write_text("new")
+    (tmp_path / "old").write_text("old")
+    refusals, rename = [], Path.replace
+
+    def replace(source: Path, target: Path) -> Path:
+        if len(refusals) < 3:
+            refusals.append(target)
+            raise PermissionError(errno.EACCES, "in use")
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(PermissionError):  # elsewhere it is refused for good
+        move(tmp_path / "new", tmp_path / "old")
+    monkeypatch.setattr(files, "_IS_WINDOWS", True)
+    move(tmp_path / "new", tmp_path / "old")
+    assert (tmp_path / "old").read_text() == "new" and not (tmp_path / "new").exists()
+    assert len(refusals) == 3
+    refusals.clear()
+    monkeypatch.setattr(files, "_PAUSES_SECONDS", (0.0, 0.0))
+    (tmp_path / "new").touch()
+    with pytest.raises(PermissionError):
+        move(tmp_path / "new", tmp_path / "old")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_texts_as_the_shells_and_editors_of_windows_write_them(tmp_path: Path, encoding: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / "mine.toml").write_bytes((mark + 'description = "α"\r\n').encode(encoding))
+    assert read_text(tmp_path / "mine.toml") == 'description = "α"\n'
+
+
+def test_texts_are_the_same_bytes_on_every_system(tmp_path: Path) -> None:
+    write_text(tmp_path / "rows.csv", 'a\n"b\nc"\n')
+    assert (tmp_path / "rows.csv").read_bytes() == b'a\n"b\nc"\n'
+
+
+def test_a_file_is_held_by_one(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("ab") as one:
+        assert hold(one)
+        with (tmp_path / "lock").open("ab") as other:
+            assert not hold(other)
+    with (tmp_path / "lock").open("ab") as other:
+        assert hold(other)
 
 
 def test_json_is_readable_and_refuses_what_json_lacks(tmp_path: Path) -> None:

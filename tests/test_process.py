@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from glyphlab.process import peak_memory_mb
+from glyphlab.process import _fast_cores_of_a_mac, crashed, peak_memory_mb, physical_cores
 
 # Minor page faults, each of 4 KB, of taking and freeing 96 MB once more.
 _FAULTS = """
@@ -54,3 +55,25 @@ def test_freed_memory_is_kept_as_far_as_wished() -> None:
     assert faults("keep_freed_memory(9 << 20, 200 << 20)") < 100
     assert faults("keep_freed_memory(9 << 20, 50 << 20)") > 10_000
     assert faults("") > 20_000
+
+
+def test_a_crash_is_told_from_an_end() -> None:
+    killed = subprocess.run([sys.executable, "-c", "import os; os.abort()"], stderr=subprocess.DEVNULL, check=False)
+    assert crashed(killed.returncode)
+    assert crashed(3221225477)  # what Windows says of an access violation
+    assert not crashed(0) and not crashed(2)
+
+
+def test_cores_are_counted() -> None:
+    assert 1 <= physical_cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("answers", "cores"), [({"hw.perflevel0.physicalcpu": "4\n"}, 4), ({"hw.physicalcpu": "6"}, 6)]
+)
+def test_the_fast_cores_of_a_mac(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], cores: int) -> None:
+    def asked(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, 0, answers.get(command[-1], ""))
+
+    monkeypatch.setattr(subprocess, "run", asked)
+    assert _fast_cores_of_a_mac() == cores

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import difflib
 import shlex
+import sys
 from collections.abc import Iterable
 
 
@@ -50,7 +51,12 @@ class GlyphlabWarning(UserWarning):
 
 def quoted(word: object) -> str:
     """A path or a name as a shell takes it for one word, for the commands that messages offer."""
-    return shlex.quote(str(word))
+    if sys.platform == "win32":
+        import subprocess
+
+        return subprocess.list2cmdline([str(word)])
+    else:
+        return shlex.quote(str(word))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

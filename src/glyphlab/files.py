@@ -6,13 +6,16 @@ that a reader, a crash or a full disk never meets half a file.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import json
 import os
 import secrets
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -20,12 +23,16 @@ from typing import IO, Any
 from glyphlab.errors import RunError
 
 _TEMPORARY = ".writing-"
+_IS_WINDOWS = sys.platform == "win32"
+_DENIED = ", or close the program that has it open" * _IS_WINDOWS
+_PAUSES_SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0)
+_FAR = 2**31 - 2  # no file that is held is so long
 _CAUSES = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EFBIG: "the file would be larger than this system allows; choose another folder",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
     errno.EROFS: "the file system is read-only; choose another folder",
-    errno.EACCES: "permission denied; choose a folder that you may write to",
+    errno.EACCES: f"permission denied; choose a folder that you may write to{_DENIED}",
     errno.EPERM: "not permitted; choose a folder that you may write to",
     errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder",
     errno.EEXIST: "a file of that name is in the way; choose another folder",
@@ -45,18 +52,25 @@ def writing(path: Path) -> Iterator[None]:
 def hold(stream: IO[bytes]) -> bool:
     """Keep other processes off an open file, until it is closed or its process ends; False: another one has it.
 
-    Without effect on Windows, and on network file systems that have no locks.
+    stream: opened to append. Without effect on network file systems that have no locks.
     """
-    try:
+    if sys.platform == "win32":
+        import msvcrt
+
+        stream.seek(_FAR)  # what is locked there can be neither read nor written; what is appended goes to the end
+        try:
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+    else:
         import fcntl
-    except ModuleNotFoundError:
-        return True
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
     return True
 
 
@@ -82,10 +96,26 @@ def whole_file(path: Path) -> Iterator[Path]:
             yield temporary
             with temporary.open("r+b") as written:  # Windows flushes only what may be written
                 os.fsync(written.fileno())
-            temporary.replace(path)
+            move(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a file, in the place of another if there is one, or a folder. Raises `OSError`.
+
+    On Windows again for a while: none can be renamed there that any program has open, and virus scanners and indexers
+    open what is new for a moment.
+    """
+    for seconds in _PAUSES_SECONDS if _IS_WINDOWS else ():
+        try:
+            source.replace(target)
+        except PermissionError:
+            time.sleep(seconds)
+        else:
+            return
+    source.replace(target)
 
 
 def refuse_replacing(path: Path, inputs: Iterable[str | Path]) -> None:
@@ -124,7 +154,7 @@ def temporary_files(folder: Path) -> list[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, whole or not at all. Bytes of file names that are no UTF-8 stand escaped: \\udcff."""
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -136,6 +166,17 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, whole or not at all. Non-finite numbers are refused (`ValueError`)."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_text(path: Path) -> str:
+    """A text that somebody has written by hand: UTF-8, or UTF-16 with its mark, in which PowerShell redirects output.
+
+    Raises `OSError`, `UnicodeError`.
+    """
+    with path.open("rb") as stream:
+        mark = stream.read(2)
+    wide = mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return path.read_text(encoding="utf-16" if wide else "utf-8-sig")
 
 
 def read_object(path: Path) -> dict[str, Any]:

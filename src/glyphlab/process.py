@@ -1,4 +1,4 @@
-"""This process: the requests to stop that reach it, its memory, and the cores it may use."""
+"""This process and its children: requests to stop, what they are told, memory, and the cores they may use."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import ctypes
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _AGAIN_SECONDS = 2.0
+_LOOK_FOR_INPUT_SECONDS = 0.05
+# How Windows counts the ends of processes that it stopped itself, after an access violation for one: NTSTATUS errors.
+_ENDED_BY_WINDOWS = 0xC0000000
+
+# For `subprocess.Popen`: Ctrl-C in the terminal is for this process alone, which then ends its children in good order.
+OWN_GROUP: dict[str, Any] = {"start_new_session": True}
+if sys.platform == "win32":
+    OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -41,7 +51,7 @@ class CtrlC:
         if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             return
         signal.signal(signal.SIGINT, self._receive)
-        if hasattr(signal, "setitimer"):  # not on Windows
+        if sys.platform != "win32":
             signal.signal(signal.SIGALRM, self._again)
         sys.unraisablehook = self._lost
         # Python gives up its handlers before the process has ended, which would then die of the signal.
@@ -49,7 +59,7 @@ class CtrlC:
 
     def heard(self) -> None:
         """The process comes to its end; nothing need be raised again."""
-        if self.requested and hasattr(signal, "setitimer"):
+        if self.requested and sys.platform != "win32":
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
@@ -58,7 +68,7 @@ class CtrlC:
             os.write(2, b"glyphlab: stopped at once\n" + (_SHOW_CURSOR if os.isatty(2) else b""))
             os._exit(130)
         self.requested = True
-        if hasattr(signal, "setitimer"):
+        if sys.platform != "win32":
             signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS, _AGAIN_SECONDS)
         raise KeyboardInterrupt
 
@@ -88,6 +98,26 @@ def stops_go_to(receive: Callable[[int, FrameType | None], None]) -> Iterator[No
             signal.signal(number, handler)
 
 
+def wait_for_input() -> None:
+    """On Windows, wait until standard input, a pipe, has something to read, or has ended; elsewhere reading waits.
+
+    There nothing else can be asked of a pipe in which one thread waits to read, and libraries ask as they are loaded
+    (github.com/numpy/numpy/issues/24290): a process that listens in one thread would never come to work in another.
+    """
+    if sys.platform == "win32":
+        import _winapi
+        import msvcrt
+
+        with suppress(OSError):  # the other end was closed
+            while not _winapi.PeekNamedPipe(msvcrt.get_osfhandle(sys.stdin.fileno()), 0)[0]:
+                time.sleep(_LOOK_FOR_INPUT_SECONDS)
+
+
+def crashed(returncode: int) -> bool:
+    """Whether a child that ended so was ended from outside, by a signal or by the system, rather than by itself."""
+    return returncode < 0 or returncode >= _ENDED_BY_WINDOWS
+
+
 def peak_memory_mb() -> float | None:
     """The most memory this process has held at once, in 10**6 bytes; None where the system does not tell."""
     # On Linux the other way tells at least what the parent process held when it started this one.
@@ -95,12 +125,13 @@ def peak_memory_mb() -> float | None:
     found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE) if status.exists() else None
     if found:
         return round(int(found[1]) * 1024 / 1e6, 1)
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
+    if sys.platform == "win32":
         return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+    else:
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
 
 
 def keep_freed_memory(largest_bytes: int, in_all_bytes: int) -> None:
@@ -123,10 +154,21 @@ def keep_freed_memory(largest_bytes: int, in_all_bytes: int) -> None:
 
 
 def physical_cores() -> int:
-    """Processor cores that this process may use, counting those that run two threads once, as torch does."""
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    cores = set()
-    for cpu in usable:
-        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        cores.add(siblings.read_text() if siblings.exists() else str(cpu))
-    return len(cores)
+    """Processor cores that this process may use, as torch counts: with two threads, one; of a Mac's, the fast ones."""
+    if sys.platform == "darwin":
+        return _fast_cores_of_a_mac()
+    else:
+        usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        cores = set()
+        for cpu in usable:
+            siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+            cores.add(siblings.read_text() if siblings.exists() else str(cpu))
+        return len(cores)
+
+
+def _fast_cores_of_a_mac() -> int:
+    for name in ("hw.perflevel0.physicalcpu", "hw.physicalcpu"):  # the second where all are alike
+        asked = subprocess.run(["/usr/sbin/sysctl", "-n", name], capture_output=True, text=True, check=False)
+        if asked.stdout.strip().isdecimal():
+            return int(asked.stdout)
+    return os.cpu_count() or 1

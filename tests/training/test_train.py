@@ -160,6 +160,20 @@ def test_resuming_ends_bit_equal_in_the_memory_format_of_most_runs(
     assert essence(resume(stopped)) == essence(whole)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which files are in use")
+def test_no_file_of_the_run_stays_in_use(picture_folder: Path, tmp_path: Path) -> None:
+    """Windows would not let it be replaced."""
+    in_use = []
+
+    class Look(Silent):
+        def step(self, news: StepNews) -> None:
+            in_use.append(str(stopped.folder) in Path("/proc/self/maps").read_text())
+
+    stopped = train(stateful(), picture_folder, runs_dir=tmp_path, reporter=StopAfter(10))
+    resume(stopped, reporter=Look())
+    assert in_use and not any(in_use)
+
+
 def test_extending_a_finished_run_equals_a_longer_run(straight: Run, picture_folder: Path, tmp_path: Path) -> None:
     short = train(stateful(**{"training.epochs": 2}), picture_folder, runs_dir=tmp_path)
     assert essence(resume(short, epochs=4)) == essence(straight)

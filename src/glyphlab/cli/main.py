@@ -41,6 +41,8 @@ from glyphlab.cli.stopping import one_line_when_stopped
 from glyphlab.cli.usage import App, Commands
 from glyphlab.errors import GlyphlabError
 
+# Windows gives the end of a pipe that nobody reads any more the number of something else.
+_CLOSED_PIPE = (errno.EPIPE, *([errno.EINVAL] if sys.platform == "win32" else []))
 _EXTRA_OF = {
     "torch": "train",
     "safetensors": "train",
@@ -118,9 +120,13 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _print_whatever_comes() -> None:
-    """Escape on standard output what its encoding lacks, as Python does on standard error."""
+    """Escape on standard output what its encoding lacks, as Python does on standard error.
+
+    Windows has for files and pipes an encoding of some countries' letters; there it is UTF-8 unless another is chosen.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+        chosen = sys.platform != "win32" or sys.stdout.isatty() or "PYTHONIOENCODING" in os.environ
+        sys.stdout.reconfigure(encoding=None if chosen else "utf-8", errors="backslashreplace")
 
 
 def _forget_output() -> None:
@@ -147,7 +153,7 @@ def _run(argv: list[str] | None) -> None:
         if error.errno == errno.ENOSPC and error.filename is None:
             _forget_output()
             fail("cannot write to standard output: the disk is full; free some space, or send the output elsewhere")
-        if error.errno == errno.EPIPE:  # whoever read the output, such as head, has read enough
+        if error.errno in _CLOSED_PIPE and error.filename is None:  # whoever read the output, as head does, has enough
             _forget_output()
             sys.exit(1)
         raise
@@ -156,5 +162,5 @@ def _run(argv: list[str] | None) -> None:
         if extra is None:
             raise
         fail(
-            f"this command needs {error.name}, which is not installed; install it with: pip install 'glyphlab[{extra}]'"
+            f'this command needs {error.name}, which is not installed; install it with: pip install "glyphlab[{extra}]"'
         )

@@ -16,9 +16,9 @@ EXAMPLES = """[bold]Examples[/]
 
 glyphlab runs --sort accuracy
 
-glyphlab runs --filter data=mnist --filter 'test>=99%'
+glyphlab runs --filter data=mnist --filter "test>=99%"
 
-glyphlab runs --filter 'name=mnist-*' --filter status=finished --sort time
+glyphlab runs --filter "name=mnist-*" --filter status=finished --sort time
 
 glyphlab runs --runs-dir sweeps/fashion-60/runs --json
 """
@@ -38,7 +38,7 @@ def runs(
     conditions: Annotated[
         list[str] | None,
         typer.Option(
-            "--filter", "-f", metavar="CONDITION", help="data=mnist, 'name=*net*', 'test>=99%'; may be repeated."
+            "--filter", "-f", metavar="CONDITION", help='data=mnist, "name=*net*", "test>=99%"; may be repeated.'
         ),
     ] = None,
     runs_dir: Annotated[Path, typer.Option(help="The folder of runs.")] = Path("runs"),

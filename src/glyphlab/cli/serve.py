@@ -12,6 +12,7 @@ import typer
 from glyphlab.cli.console import DataDir, stderr
 from glyphlab.cli.stopping import stop_leaves
 from glyphlab.errors import GlyphlabError
+from glyphlab.files import read_text
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -24,7 +25,7 @@ glyphlab serve --model digits --no-browser --port 8765
 
 glyphlab serve --model runs/mnist-fast-1 --runs-dir ~/trainings
 
-glyphlab serve --host 0.0.0.0 --token "$(openssl rand -hex 16)"  (other machines as well; the link it prints lets in)
+glyphlab serve --host 0.0.0.0 --token-file secret.txt  (other machines as well; the link it prints lets in)
 """
 DEFAULT_PORT = 8000
 
@@ -86,7 +87,7 @@ def serve(
     if beyond and secret is None:
         raise GlyphlabError(
             f"--host {host} lets other machines ask, which needs a token; "
-            'add --token "$(openssl rand -hex 16)", or leave --host out'
+            "put a secret of at least 16 characters into a file and add --token-file FILE, or leave --host out"
         )
     if runs_dir is not None and not user_path(runs_dir).is_dir():
         raise GlyphlabError(f"--runs-dir is '{runs_dir}'; expected a folder of runs; train one first, or leave it out")
@@ -153,7 +154,7 @@ def _token(given: str | None, file: Path | None) -> str | None:
             f"a token is given by --token, or the variable GLYPHLAB_TOKEN, and by --token-file {file}; leave one out"
         )
     try:
-        return user_path(file).read_text(encoding="utf-8").strip()
+        return read_text(user_path(file)).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise GlyphlabError(
             f"cannot read the token from {file}: {error}; expected a file with a line of text"

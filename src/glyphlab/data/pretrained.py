@@ -13,6 +13,7 @@ from glyphlab.data.catalogue import Download
 from glyphlab.data.download import Reporter, fetch_file, hash_problem
 from glyphlab.data.locate import given_path, user_path
 from glyphlab.errors import ModelError, did_you_mean, quoted
+from glyphlab.files import read_text
 
 FOLDER = "imagenet"
 _MODELS = "https://download.pytorch.org/models/"
@@ -107,7 +108,7 @@ def find_labels(wanted: Path | None, data_dir: Path, network: str) -> tuple[str,
 def read_labels(path: Path) -> tuple[str, ...]:
     """Names from a JSON list, or one a line. Raises `ModelError` when there are fewer than two."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         names = json.loads(text) if path.suffix.lower() == ".json" else text.splitlines()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error

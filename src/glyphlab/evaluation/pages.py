@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.errors import DataError
+from glyphlab.files import read_text
 from glyphlab.imaging.box import Box
 from glyphlab.imaging.picture import SUFFIXES, load_picture
 from glyphlab.recognition.reader import GlyphModel, read, read_boxes
@@ -240,7 +241,7 @@ def _pages_in(folder: Path) -> list[Path]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path} as UTF-8 text: {error}") from error
 

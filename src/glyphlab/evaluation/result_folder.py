@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from glyphlab.errors import RunError
-from glyphlab.files import make_folder, new_folder, write_json, writing
+from glyphlab.files import make_folder, move, new_folder, write_json, writing
 
 _DRAFT = ".draft-"
 _ABANDONED_SECONDS = 3600.0
@@ -67,12 +67,12 @@ def _put_in_place(draft: Path, folder: Path) -> None:
     """Two renames: no folder can be replaced by one that is not empty, so the former one steps aside first."""
     former = draft.with_name(f"{draft.name}-former")
     if folder.exists():
-        folder.rename(former)
+        move(folder, former)
     try:
-        draft.rename(folder)
+        move(draft, folder)
     except OSError:
         if former.exists():
-            former.rename(folder)
+            move(former, folder)
         raise
     shutil.rmtree(former, ignore_errors=True)
 

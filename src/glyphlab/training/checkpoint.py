@@ -169,8 +169,10 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
         number, _, name = key.partition(".")
         memory.setdefault(int(number), {})[name] = tensor
     optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})
-    # Fused steps walk through memory, so what belongs to a parameter must lie as it does (channels_last or not).
+    # Fused steps walk through memory, so what belongs to a parameter must lie as it does (channels_last or not). All
+    # are copied: as long as anything is a part of the checkpoint's file, Windows does not replace that.
     for parameter, values in optimizer.state.items():
         for name, value in values.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape:
-                values[name] = torch.empty_like(parameter).copy_(value)
+            if isinstance(value, Tensor):
+                like = parameter if value.shape == parameter.shape else value
+                values[name] = torch.empty_like(like).copy_(value)

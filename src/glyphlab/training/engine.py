@@ -7,8 +7,10 @@ name: bf16, for one, is several times faster on some processors and several time
 from __future__ import annotations
 
 import copy
+import importlib.util
 import math
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -39,6 +41,8 @@ _HOPELESS = 1.5
 # And this many times slower on a few images, before a whole batch: where a processor has no bf16, each takes seconds.
 _HOPELESS_ON_A_FEW = 3.0
 _A_FEW = 8
+# Those that torch.compile calls.
+_COMPILERS = ("cl",) if sys.platform == "win32" else ("g++", "clang++")
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Engine:
         if self.compile and not _can_compile(self):
             raise RecipeError(
                 f"engine.compile is true, but torch cannot compile for {self.device} here: expected a C++ compiler "
-                "(g++ or clang++); install one, or set engine.compile = false"
+                f"({' or '.join(_COMPILERS)}) or, for cuda, Triton; install it, or set engine.compile = false"
             )
 
     def settings(self) -> EngineSettings:
@@ -272,10 +276,10 @@ def _threads(setting: int | str) -> int:
 
 
 def _can_compile(engine: Engine) -> bool:
-    """torch.compile needs a C++ compiler on the CPU, and is not ready on MPS."""
+    """torch.compile needs a C++ compiler on the CPU, Triton on CUDA, and is not ready on MPS."""
     if engine.device == "cpu":
-        return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
-    return engine.device == "cuda"
+        return any(shutil.which(name) for name in _COMPILERS)
+    return engine.device == "cuda" and importlib.util.find_spec("triton") is not None
 
 
 def _time_steps(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 
 from glyphlab import __version__
+from glyphlab.errors import quoted
 
 
 def describe_environment(device: str, threads: int) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def describe_environment(device: str, threads: int) -> dict[str, Any]:
         "device": device,
         "device_name": torch.cuda.get_device_name() if device == "cuda" else _processor(),
         "threads": threads,
-        "command": shlex.join([_program(), *sys.argv[1:]]),
+        "command": " ".join(quoted(word) for word in (_program(), *sys.argv[1:])),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

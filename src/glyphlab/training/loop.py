@@ -168,7 +168,7 @@ def fit(
     State and files are consistent whenever this returns or raises; `RunError` when the loss is no longer finite.
     """
     settings, steps_per_epoch = job.recipe.training, job.steps_per_epoch
-    began = last_checkpoint = time.monotonic()
+    began = last_checkpoint = time.perf_counter()
     spent_before = state.time_seconds
     forward = job.engine.forward(state.classifier, job.batch_size)
     classes = len(state.classifier.spec.class_names)
@@ -182,7 +182,7 @@ def fit(
     while state.step < state.total_steps:
         epoch = state.step // steps_per_epoch
         epoch_end = min((epoch + 1) * steps_per_epoch, state.total_steps)
-        epoch_first_step, epoch_began = state.step, time.monotonic()
+        epoch_first_step, epoch_began = state.step, time.perf_counter()
         order = job.epoch_order(epoch)
         state.classifier.train()
         while state.step < epoch_end and not halt.asked() and not halt.late():
@@ -214,7 +214,7 @@ def fit(
             state.sums += torch.stack([seen[0] * seen[2], seen[1], seen[2]])
             if state.step % _LOOK_EVERY_STEPS == 0 or state.step == epoch_end:
                 _require_finite(state, job, keeper)
-                now = time.monotonic()
+                now = time.perf_counter()
                 state.time_seconds = spent_before + now - began
                 rate = (state.step - epoch_first_step) / (now - epoch_began)
                 reporter.step(_news(state, epoch, rate, job.batch_size))
@@ -222,7 +222,7 @@ def fit(
                     keeper.save_checkpoint(state)
                     last_checkpoint = now
 
-        state.time_seconds = spent_before + time.monotonic() - began
+        state.time_seconds = spent_before + time.perf_counter() - began
         if halt.asked() and state.step < epoch_end:
             _require_finite(state, job, keeper)
             keeper.save_checkpoint(state)
@@ -230,12 +230,12 @@ def fit(
             return Ending.INTERRUPTED
         if state.step > epoch_first_step:
             _require_finite(state, job, keeper)
-            steps_per_second = (state.step - epoch_first_step) / (time.monotonic() - epoch_began)
+            steps_per_second = (state.step - epoch_first_step) / (time.perf_counter() - epoch_began)
             _end_epoch(job, state, keeper, epoch, lr, steps_per_second * job.batch_size)
-            state.time_seconds = spent_before + time.monotonic() - began
+            state.time_seconds = spent_before + time.perf_counter() - began
             keeper.save_epoch(state)
             keeper.save_checkpoint(state)
-            last_checkpoint = time.monotonic()
+            last_checkpoint = time.perf_counter()
             reporter.epoch(state.history[-1])
         if state.step < state.total_steps:
             if _without_progress(state) >= (settings.early_stopping_epochs or math.inf):
@@ -251,7 +251,7 @@ class _Halt:
     """Whether to stop before the work is done. Several processes stop after the same step: each gives its votes along
     with its gradients, and one is enough.
 
-    asked: whether somebody wants this process to stop. deadline: of `time.monotonic`, in seconds.
+    asked: whether somebody wants this process to stop. deadline: of `time.perf_counter`, in seconds.
     """
 
     def __init__(self, world: World, asked: Callable[[], bool], deadline: float) -> None:
@@ -264,11 +264,11 @@ class _Halt:
 
     def late(self) -> bool:
         """Whether the time is up."""
-        return time.monotonic() >= self._deadline if self._world.is_alone else self._voted[1]
+        return time.perf_counter() >= self._deadline if self._world.is_alone else self._voted[1]
 
     def votes(self, like: Tensor) -> Tensor:
         """This process's votes, float32 [2]."""
-        return like.new_tensor([self._asked(), time.monotonic() >= self._deadline])
+        return like.new_tensor([self._asked(), time.perf_counter() >= self._deadline])
 
     def count(self, votes: Tensor, step: int) -> None:
         """Take note of all votes; on a GPU, which that waits for, not after every step."""

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from glyphlab.errors import RecipeError, did_you_mean
+from glyphlab.files import read_text
 from glyphlab.networks import registry
 
 
@@ -305,7 +306,7 @@ class Recipe(Section):
         if text.endswith(".toml"):
             path = Path(text)
             try:
-                return cls.from_toml(path.read_text(encoding="utf-8"), name=path.stem)
+                return cls.from_toml(read_text(path), name=path.stem)
             except (OSError, UnicodeDecodeError) as error:
                 raise RecipeError(f"cannot read the recipe {path}: {error}") from error
         file = shipped_as(text, data)

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError, did_you_mean, quoted
-from glyphlab.files import make_folder, new_folder, read_object, temporary_files, write_json, write_text, writing
+from glyphlab.files import make_folder, move, new_folder, read_object, temporary_files, write_json, write_text, writing
 from glyphlab.networks.classifier import Classifier, load_weights, save_weights
 from glyphlab.runfolder import BEST_NAME, LAST_NAME, is_run, run_folders, weights_path, weights_sha256
 from glyphlab.training.checkpoint import TrainingState, save_checkpoint
@@ -90,7 +90,7 @@ class Run:
                 try:
                     # A rename onto an existing folder fails, so two trainings never get the same number.
                     if not folder.exists():
-                        draft.rename(folder)
+                        move(draft, folder)
                         return cls(folder)
                 except OSError:
                     if not folder.exists():

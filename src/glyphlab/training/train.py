@@ -314,7 +314,7 @@ def _sitting(
 ) -> None:
     """One stretch of training, from here to whatever ends it, with the closing entries in the run folder."""
     signals = StopSignal()
-    peak_before = run.environment.get("peak_memory_mb") or 0.0
+    peak_before = run.environment.get("peak_memory_mb")
     try:
         with stops_go_to(signals.receive):
             ending = fit(job, state, run, reporter, lambda: signals.requested or (stop is not None and stop()))
@@ -330,7 +330,7 @@ def _sitting(
     run.extend_environment(
         {
             "time_seconds": round(state.time_seconds, 3),
-            "peak_memory_mb": max(peak_before, peak_memory_mb() or 0.0),
+            "peak_memory_mb": max(filter(None, (peak_before, peak_memory_mb())), default=None),
         }
     )
     run.set_status(ending.value, state)

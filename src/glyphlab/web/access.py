@@ -59,8 +59,8 @@ class Keys:
     def __init__(self, token: str, announce: Callable[[str], None] = lambda link: None) -> None:
         if len(token) < SHORTEST_TOKEN:
             raise GlyphlabError(
-                f"the token has {len(token)} characters; expected at least {SHORTEST_TOKEN}, as 'openssl rand -hex 16' "
-                "makes them"
+                f"the token has {len(token)} characters; expected at least {SHORTEST_TOKEN}, as "
+                'python -c "import secrets; print(secrets.token_hex())" makes them'
             )
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise GlyphlabError(

@@ -7,14 +7,15 @@ import contextlib
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 
+from glyphlab.process import OWN_GROUP
+
 _FAREWELL_SECONDS = 3.0
 
 
 async def start(command: Sequence[str], longest_line_bytes: int = 64 * 1024) -> Process:
     """Start it. longest_line_bytes: of its standard output, where that is read by lines. Raises OSError."""
-    # In a session of its own: Ctrl-C in the terminal is for the service, which then ends its children itself.
     return await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=longest_line_bytes, start_new_session=True
+        *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=longest_line_bytes, **OWN_GROUP
     )
 
 

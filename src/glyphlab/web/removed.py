@@ -17,7 +17,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from glyphlab.files import make_folder, write_json, writing
+from glyphlab.files import make_folder, move, write_json, writing
 from glyphlab.web.refusals import Refusal
 
 _FOLDER, _FACTS = ".removed", "removed.json"
@@ -53,7 +53,7 @@ class Removed:
         write_json(place / _FACTS, asdict(thing))
         if folder.is_dir():
             with writing(place):
-                folder.rename(place / folder.name)
+                move(folder, place / folder.name)
         self.clean()
         return id_
 

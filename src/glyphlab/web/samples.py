@@ -24,7 +24,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from glyphlab.errors import GlyphlabError
-from glyphlab.files import make_folder, temporary_files, write_bytes, write_json, writing
+from glyphlab.files import make_folder, move, temporary_files, write_bytes, write_json, writing
 from glyphlab.imaging.picture import SUFFIXES
 from glyphlab.web.labels import clean_label, folder_name
 from glyphlab.web.refusals import Refusal
@@ -157,7 +157,7 @@ class Samples:
             self._write_list(alphabet)  # the name counts; should we be killed now, the folder keeps its old one
             self._removed.rename(name_before, wanted)
             with writing(folder):
-                alphabet.folder.rename(folder)
+                move(alphabet.folder, folder)
             self.refresh()
             return wanted
 
@@ -204,7 +204,7 @@ class Samples:
         taken = [path.name for path in _folders(self.folder)]
         if folder is not None:
             with writing(folder):
-                folder.rename(self.folder / folder_name(thing.alphabet, taken))
+                move(folder, self.folder / folder_name(thing.alphabet, taken))
 
     def _restore_character(self, alphabet: _Alphabet, thing: Thing, folder: Path | None) -> None:
         assert thing.label is not None
@@ -213,7 +213,7 @@ class Samples:
         own = folder_name(thing.label, [one.folder for one in alphabet.classes.values()])
         if folder is not None:
             with writing(folder):
-                folder.rename(alphabet.folder / own)
+                move(folder, alphabet.folder / own)
         order = list(alphabet.classes.items())
         order.insert(thing.place, (thing.label, _Class(thing.label, own)))
         alphabet.classes = dict(order)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 _KEEP_ALIVE_SECONDS = 20
 _BACKLOG = 512
+# A port that was left a moment ago may be taken again. Windows means by the same name that two may have it at once.
+if sys.platform == "win32":
+    _ALONE = socket.SO_EXCLUSIVEADDRUSE
+else:
+    _ALONE = socket.SO_REUSEADDR
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -29,7 +35,7 @@ def bind(host: str, port: int) -> socket.socket:
     # waits for the client's delayed acknowledgement of the first, 40 ms.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, _ALONE, 1)
         bound.bind((host, port))
     except (OSError, OverflowError, TypeError, UnicodeError) as error:
         bound.close()

@@ -27,7 +27,7 @@ from glyphlab.evaluation.labels.corrections import Action, Correction
 from glyphlab.evaluation.labels.duplicates import DuplicatePair, find_duplicates
 from glyphlab.evaluation.labels.nearest import Nearest, outlier_scores
 from glyphlab.evaluation.tables import write_csv
-from glyphlab.files import read_object, write_json
+from glyphlab.files import move, read_object, write_json
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -258,7 +258,7 @@ def _set_aside_corrections(folder: Path, digest: str) -> None:
     if former == digest or not corrections.is_file():
         return
     kept = folder / f"corrections-{former[:8]}.csv"
-    corrections.replace(kept)
+    move(corrections, kept)
     message = f"the images have changed; the corrections of the former ones are kept in {kept}"
     warnings.warn(message, GlyphlabWarning, stacklevel=3)
 

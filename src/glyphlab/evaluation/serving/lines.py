@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import Any, TextIO
 
 from glyphlab.errors import GlyphlabError, RunError
+from glyphlab.process import wait_for_input
 
 Value = dict[str, Any]
 Tell = Callable[[float, str], None]
@@ -39,9 +40,11 @@ def converse(answers: dict[str, Answer], farewell_seconds: float = FAREWELL_SECO
     lines: SimpleQueue[str | None] = SimpleQueue()
 
     def listen() -> None:
-        for line in sys.stdin:
-            lines.put(line)
-        lines.put(None)
+        line = "a question"
+        while line:  # one is asked at a time, so that none can wait unseen in Python's own buffer
+            wait_for_input()
+            line = sys.stdin.readline()
+            lines.put(line or None)
         time.sleep(farewell_seconds)
         os._exit(1)
 
@@ -68,7 +71,7 @@ def _answered(answers: dict[str, Answer], question: Value, tell: Tell) -> Value:
                 "status": 501,
                 "code": "not_installed",
                 "message": f"this needs {error.name}, which is not installed",
-                "cure": "install it with: pip install 'glyphlab[train]'",
+                "cure": 'install it with: pip install "glyphlab[train]"',
             }
         }
     except Exception:  # a bug: the service logs it, the worker lives on

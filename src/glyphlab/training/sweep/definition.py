@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from glyphlab.errors import RecipeError, did_you_mean
+from glyphlab.files import read_text
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.sweep.parsing import (
     SweepFile,
@@ -82,7 +83,7 @@ class SweepDefinition:
             return cls.from_toml(content, text, data=data, base=base)
         path = Path(text)
         try:
-            content = path.read_text(encoding="utf-8")
+            content = read_text(path)
         except OSError as error:
             raise RecipeError(f"cannot read the sweep {path}: {error.strerror or error}") from error
         except UnicodeDecodeError as error:

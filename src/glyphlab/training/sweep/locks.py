@@ -65,7 +65,8 @@ class FileLocks:
         path = self._path(owner)
         with self._locked(path):
             yield
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # Windows keeps it while another worker looks whether this one is alive
+            path.unlink()
 
     def is_alive(self, owner: str) -> bool:
         """Whether another process holds the owner's lock."""

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from glyphlab.errors import RecipeError, RunError
 from glyphlab.files import make_folder, read_object, write_json, writing
-from glyphlab.process import physical_cores, stops_go_to
+from glyphlab.process import OWN_GROUP, crashed, physical_cores, stops_go_to
 from glyphlab.training.sweep.definition import SweepDefinition
 from glyphlab.training.sweep.entry import Entry
 from glyphlab.training.sweep.ledger import Ledger
@@ -209,11 +209,10 @@ def _start(number: int, orders: Orders, folder: Path, news: queue.Queue[tuple[in
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
-            # A group of their own, so that Ctrl-C comes through here and in good order.
-            start_new_session=True,
+            **OWN_GROUP,
         )
     assert process.stdin is not None
-    with suppress(BrokenPipeError):
+    with suppress(OSError):  # it has ended already
         process.stdin.write(orders.to_line())
         process.stdin.flush()
 
@@ -263,8 +262,7 @@ def _watch(
 
 def _replacement(worker: _Worker, watcher: Watcher, start: Callable[[int], _Worker]) -> _Worker:
     """A new worker for one that was killed; the same one where it ended by itself or dies again and again."""
-    killed = worker.process.returncode < 0
-    if killed and worker.replaced < _MOST_REPLACEMENTS:
+    if crashed(worker.process.returncode) and worker.replaced < _MOST_REPLACEMENTS:
         watcher.note(f"worker {worker.number} {_ending(worker)}; a new one takes its place, and its trial goes on")
         _close(worker)
         new = start(worker.number)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glyphlab.errors import GlyphlabError
+from glyphlab.process import wait_for_input
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.sweep.entry import Nothing, Standing
 from glyphlab.training.sweep.ledger import Ledger
@@ -126,7 +127,7 @@ class _News:
         self._last = time.monotonic()
         try:
             print(json.dumps(news), flush=True)
-        except BrokenPipeError:
+        except OSError:  # a closed pipe; Windows has no name of its own for that
             sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - nobody listens any more, which is no error
 
 
@@ -138,8 +139,10 @@ def main() -> None:
         signal.signal(number, lambda *_: told_to_stop.set())
 
     def watch_for_the_end() -> None:
-        while os.read(0, 1):  # not sys.stdin, whose lock would be in the way when the process ends
-            pass
+        something = b"orders"
+        while something:
+            wait_for_input()
+            something = os.read(0, 1)  # not sys.stdin, whose lock would be in the way when the process ends
         told_to_stop.set()
 
     threading.Thread(target=watch_for_the_end, daemon=True).start()

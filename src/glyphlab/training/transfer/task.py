@@ -104,9 +104,9 @@ class Task:
         new = everything[self.glyphs.targets >= self.kept]
         copies = range(1, self._copies(len(new)))
         shown = np.concatenate([images, *(self._varied(new, copy) for copy in copies)])
-        began = time.monotonic()
+        began = time.perf_counter()
         features = predict_with_features(self.base, torch.from_numpy(shown), batch_size=self.batch_size)[1].numpy()
-        seconds = (time.monotonic() - began) / len(shown)
+        seconds = (time.perf_counter() - began) / len(shown)
         return Views(shown, features, np.concatenate([everything, *(new for _ in copies)]), seconds)
 
     @cached_property
