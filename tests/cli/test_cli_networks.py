@@ -82,7 +82,7 @@ def test_a_network_without_options_says_so(cli: Callable[..., Any]) -> None:
     [
         (["show", "mnist-nett"], "unknown network 'mnist-nett', did you mean 'mnist-net'"),
         (["show", "mlp", "--set", "hiden=3"], "unknown option 'hiden' of network 'mlp', did you mean"),
-        (["show", "mnist-net", "--set", "hidden"], "setting is 'hidden'; expected NAME=VALUE, for example"),
+        (["show", "mnist-net", "--set", "hidden"], "setting is 'hidden'; expected NAME=VALUE"),
         (["show", "mnist-net", "--set", "dropout=1.5"], "dropout is 1.5; expected 0 to below 1"),
         (["show", "mnist-net", "--classes", "1"], "classes is 1; expected 2 or more"),
         (["show", "mnist-net", "--shape", "28x28"], "shape is '28x28'; expected channels x height x width"),

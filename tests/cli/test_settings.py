@@ -30,12 +30,17 @@ def test_a_value_is_toml_where_it_can_be_and_text_otherwise(text: str, name: str
 
 @pytest.mark.parametrize("text", ["hidden", "=100", "  =1", ""])
 def test_a_setting_without_name_or_equals_is_refused(text: str) -> None:
-    with pytest.raises(RecipeError, match=rf"setting is '{text}'; expected NAME=VALUE, for example hidden=100"):
+    with pytest.raises(RecipeError, match=rf"setting is '{text}'; expected NAME=VALUE"):
         parse_setting(text)
 
 
 def test_many_settings_become_a_dictionary() -> None:
     assert parse_settings(["a=1", "b=two"]) == {"a": 1, "b": "two"}
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(RecipeError, match=r"setting is 'b'; .*; setting 'a' is given twice: 1 and 2"):
+        parse_settings(["a=1", "b", "a=2"])
 
 
 def test_a_setting_given_twice_is_refused() -> None:

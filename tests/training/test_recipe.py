@@ -32,6 +32,7 @@ def test_every_shipped_recipe_loads_builds_and_comes_back_from_its_own_text(name
     assert recipe.description
     again = Recipe.from_toml(recipe.to_toml())
     assert again.resolved() == recipe.resolved()
+    assert again.to_toml() == recipe.to_toml()
     registry.create(recipe.network.name, (1, 28, 28), 47, **recipe.network.options)
 
 
@@ -127,6 +128,16 @@ def test_all_mistakes_are_reported_at_once() -> None:
     assert "unknown setting 'augment.rotation'; did you mean 'rotation_degrees'?" in message
     assert "unknown option 'hiden' of network 'mnist-net', did you mean 'hidden'?" in message
     assert "\n" not in message
+
+
+def test_all_mistakes_of_settings_are_reported_at_once() -> None:
+    changes = {"training.lr": "fast", "foo.bar": 1, "network.hiden": 3, "augment.padding": "border"}
+    with pytest.raises(RecipeError) as caught:
+        Recipe.load("mnist-net").with_settings(changes)
+    message = str(caught.value)
+    assert message.startswith("recipe 'mnist-net': 4 mistakes: unknown setting 'foo.bar'")
+    for part in ("training.lr is 'fast'", "unknown option 'hiden'", "augment.padding has no effect"):
+        assert part in message
 
 
 @pytest.mark.parametrize(

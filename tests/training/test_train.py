@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 
 from glyphlab.data.sources import load_dataset
 from glyphlab.errors import DataError, RecipeError, RunError
+from glyphlab.files import write_json
 from glyphlab.training.checkpoint import Best, TrainingState
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.progress import Silent, StepNews
@@ -120,6 +121,7 @@ def test_the_same_seed_gives_the_same_bits_another_seed_others(
 ) -> None:
     again = train(stateful(), picture_folder, runs_dir=tmp_path)
     assert essence(again) == essence(straight)
+    assert again.weights_sha256() == straight.weights_sha256()
     other = train(stateful(**{"training.seed": 6}), picture_folder, runs_dir=tmp_path)
     assert essence(other)["tensors"] != essence(straight)["tensors"]
     assert (again.name, other.name) == ("bars-stateful-1", "bars-stateful-2")
@@ -134,6 +136,7 @@ def test_ctrl_c_stops_at_a_safe_point_and_resuming_ends_bit_equal(
     assert stopped.status["status"] == "interrupted" and stopped.status["step"] == step
     resumed = resume(stopped)
     assert essence(resumed) == essence(straight)
+    assert resumed.weights_sha256() == straight.weights_sha256()
     assert signal.getsignal(signal.SIGINT) is former
 
 
@@ -245,6 +248,7 @@ def test_a_run_killed_before_its_first_step_begins_again(straight: Run, picture_
     run = train(stateful(), picture_folder, runs_dir=tmp_path)
     for name in ("checkpoint", "weights-best", "weights-last"):
         (run.folder / f"{name}.safetensors").unlink()
+    write_json(run.folder / "run.json", {"status": "running", "epochs": 0, "step": 0, "best": None})
     with pytest.raises(RunError, match="holds no weights yet; continue it with: glyphlab train --resume"):
         run.classifier()
     assert essence(resume(run)) == essence(straight)
@@ -373,6 +377,7 @@ def test_a_rest_of_one_image_is_left_out(picture_folder: Path, tmp_path: Path) -
     ("spoil", "message"),
     [
         (lambda run: None, r"has already finished its 4 epochs; extend it with --epochs 8"),
+        (lambda run: (run.folder / "checkpoint.safetensors").unlink(), "has lost its checkpoint"),
         (
             lambda run: (run.folder / "checkpoint.safetensors").write_bytes(b"\x10\x00\x00"),
             "is not a whole checkpoint",

@@ -48,6 +48,7 @@ _EXTRA_OF = {
     "safetensors": "train",
     "pydantic": "train",
     "pooch": "train",
+    "filelock": "train",
     "sklearn": "train",
     "matplotlib": "train",
     "onnx": "train",

@@ -19,18 +19,25 @@ def parse_setting(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     name = name.strip()
     if not equals or not name:
-        raise RecipeError(f"setting is '{text}'; expected NAME=VALUE, for example hidden=100")
+        raise RecipeError(f"setting is '{text}'; expected NAME=VALUE")
     return name, _value(value.strip())
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, object]:
-    """All settings of one command line; `RecipeError` when a name occurs twice, for one would be ignored."""
+    """All settings of one command line; `RecipeError` also when a name occurs twice, for one would be ignored."""
     settings: dict[str, object] = {}
+    mistakes: list[str] = []
     for text in texts:
-        name, value = parse_setting(text)
+        try:
+            name, value = parse_setting(text)
+        except RecipeError as error:
+            mistakes.append(str(error))
+            continue
         if name in settings:
-            raise RecipeError(f"setting '{name}' is given twice: {settings[name]!r} and {value!r}; give it once")
+            mistakes.append(f"setting '{name}' is given twice: {settings[name]!r} and {value!r}; give it once")
         settings[name] = value
+    if mistakes:
+        raise RecipeError("; ".join(mistakes))
     return settings
 
 

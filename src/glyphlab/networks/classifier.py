@@ -161,7 +161,20 @@ def predict(
 def save_weights(classifier: Classifier, path: Path) -> None:
     """Write a .safetensors file that describes its own network."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in classifier.state_dict().items()}
-    write_bytes(path, save(tensors, metadata={"format": _FORMAT, "classifier": classifier.spec.to_json()}))
+    metadata = {"format": _FORMAT, "classifier": classifier.spec.to_json()}
+    write_bytes(path, _in_order(save(tensors, metadata=metadata)))
+
+
+def _in_order(stored: bytes) -> bytes:
+    """A .safetensors file with the names in its header sorted: equal weights then are equal bytes.
+
+    The format's own writer shuffles metadata. A file is the header's length, 8 bytes, the header and the tensors.
+    """
+    length = int.from_bytes(stored[:8], "little")
+    header = json.loads(stored[8 : 8 + length])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # so that the tensors begin where processors like to read
+    return len(text).to_bytes(8, "little") + text + stored[8 + length :]
 
 
 def load_weights(path: Path) -> Classifier:

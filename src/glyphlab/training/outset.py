@@ -8,6 +8,7 @@ import time
 import torch
 
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.networks import registry
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
 from glyphlab.networks.wholebatch import see_whole_batches
 from glyphlab.training.checkpoint import TrainingState
@@ -51,7 +52,7 @@ def new_classifier(recipe: Recipe, glyphs: GlyphSet, parts: Parts) -> Classifier
             class_names=glyphs.class_names,
             mean=mean,
             std=std,
-            options=network.options,
+            options=registry.resolved_options(network.name, network.options),
             shift_averaging=network.shift_averaging,
         )
     )

@@ -286,15 +286,19 @@ class Recipe(Section):
     def parse(cls, settings: Mapping[str, Any], name: str | None = None) -> Recipe:
         """Check `settings` (sections as nested dicts). Raises `RecipeError` that lists every mistake."""
         named = {"name": name, **settings} if name else dict(settings)
-        label = named.get("name", "unnamed")
-        try:
-            recipe = cls.model_validate(named)
-        except ValidationError as error:
-            raise RecipeError(_listed(label, _findings(error) + _network_problems(settings))) from None
-        mistakes = list(recipe.contradictions())
-        if mistakes:
-            raise RecipeError(_listed(label, mistakes))
+        recipe, mistakes = cls._checked(named)
+        if recipe is None or mistakes:
+            raise RecipeError(_listed(named.get("name", "unnamed"), mistakes))
         return recipe
+
+    @classmethod
+    def _checked(cls, settings: Mapping[str, Any]) -> tuple[Recipe | None, list[str]]:
+        """The recipe, if one can be built, and all mistakes."""
+        try:
+            recipe = cls.model_validate(settings)
+        except ValidationError as error:
+            return None, _findings(error) + _problems_of_sections(settings)
+        return recipe, list(recipe.contradictions())
 
     @classmethod
     def load(cls, name_or_path: str | Path, data: str | None = None) -> Recipe:
@@ -348,9 +352,10 @@ class Recipe(Section):
                 known = [f"{name}.{field}" for name in _SECTIONS for field in _fields_of(name)]
                 cure = near_settings(key, known) or "settings are written section.key, as in training.lr"
                 mistakes.append(f"unknown setting '{key}'; {cure}")
-        if mistakes:
-            raise RecipeError(_listed(self.name, mistakes))
-        return Recipe.parse(changed)
+        recipe, others = Recipe._checked(changed)
+        if recipe is None or mistakes or others:
+            raise RecipeError(_listed(self.name, mistakes + others))
+        return recipe
 
     def to_dict(self) -> dict[str, Any]:
         """The settings that differ from "not set", nested by section; `parse` of it gives an equal recipe."""
@@ -372,6 +377,9 @@ class Recipe(Section):
         if not self.augment.moves_pixels:
             del whole["augment"]["padding"]
         whole["network"] |= registry.resolved_options(self.network.name, self.network.options)
+        for section in _SECTIONS.keys() & whole.keys():  # in one order, whatever was set and whatever follows from it
+            order = [*_fields_of(section), *registry.option_specs(self.network.name)]
+            whole[section] = {key: whole[section][key] for key in order if key in whole[section]}
         return whole
 
     def dotted(self) -> dict[str, Any]:
@@ -434,8 +442,18 @@ def near_settings(key: str, known: list[str]) -> str | None:
     return "did you mean " + " or ".join(f"'{option}'" for option in near) + "?" if near else None
 
 
+def _problems_of_sections(settings: Mapping[str, Any]) -> list[str]:
+    """What can be said of each section by itself, for a recipe that mistakes keep from being built."""
+    problems = _network_problems(settings)
+    for name, model in _SECTIONS.items():
+        try:
+            problems += model.model_validate(settings.get(name, {})).contradictions()
+        except ValidationError:  # of which is told already
+            continue
+    return problems
+
+
 def _network_problems(settings: Mapping[str, Any]) -> list[str]:
-    """The network section's mistakes, for a recipe that other mistakes keep from being built."""
     network = settings.get("network", {})
     if not isinstance(network, Mapping) or not isinstance(network.get("name", ""), str):
         return []

@@ -27,7 +27,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import RunError, did_you_mean, quoted
+from glyphlab.errors import RecipeError, RunError, did_you_mean, quoted
 from glyphlab.files import make_folder, move, new_folder, read_object, temporary_files, write_json, write_text, writing
 from glyphlab.networks.classifier import Classifier, load_weights, save_weights
 from glyphlab.runfolder import BEST_NAME, LAST_NAME, is_run, run_folders, weights_path, weights_sha256
@@ -112,7 +112,7 @@ class Run:
         path = self.folder / "recipe.toml"
         try:
             return Recipe.from_toml(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError, RecipeError) as error:
             raise RunError(f"cannot read {path}: {error}") from error
 
     @property
@@ -166,6 +166,8 @@ class Run:
     def classifier(self) -> Classifier:
         """The trained network, ready to answer. Raises `RunError` before the first epoch's end."""
         if not self.weights_path.exists():
+            if self.status["status"] == "failed":
+                raise RunError(f"{self.folder} holds no weights, since its training failed; train anew otherwise")
             raise RunError(
                 f"{self.folder} holds no weights yet; continue it with: glyphlab train --resume {quoted(self.folder)}"
             )

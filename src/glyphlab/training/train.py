@@ -115,8 +115,8 @@ def require_trainable(recipe: Recipe) -> None:
     """Refuse, with a `RecipeError`, a recipe that is for `glyphlab transfer` alone."""
     if only_teaches(recipe):
         raise RecipeError(
-            f"recipe '{recipe.name}' teaches a network that is trained already, which its [transfer] is for; use "
-            "it with: glyphlab transfer MODEL|RUN DATA --recipe, or remove that section"
+            f"recipe '{recipe.name}' teaches a network that is trained already, which its [transfer] is for; use it "
+            f"with: glyphlab transfer MODEL|RUN DATA --recipe {quoted(recipe.name)}, or remove that section"
         )
 
 
@@ -172,6 +172,11 @@ def resume(
         planned = state.total_steps
         if run.checkpoint_path.exists():
             load_checkpoint(state, run.checkpoint_path)
+        elif run.status["step"]:
+            raise RunError(
+                f"{run.folder} has lost its checkpoint, so that it can neither be continued nor extended; put back a "
+                "copy of it, or train anew without --resume"
+            )
         is_complete = state.step >= state.total_steps
         state.total_steps = planned if epochs is not None else state.total_steps
         if state.step >= state.total_steps:
