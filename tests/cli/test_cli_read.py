@@ -33,7 +33,8 @@ class Asked:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
-    """The model and the reader replaced: a page reads as its width; one of 13 columns cannot be read."""
+    """The model and the reader replaced: a page reads as its width; one of 13 columns cannot be read, one of
+    14 is blank."""
     asked = Asked()
 
     def read_page(model: object, pixels: np.ndarray, **options: object) -> Page:
@@ -41,6 +42,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
         if width == 13:
             raise ImageError("too many marks")
         asked.options.append(options)
+        if width == 14:
+            return Page((), width, height)
         word = Word(tuple(Character(char, 0.9, Box(2, 2, 8, 9)) for char in str(width)))
         return Page((Line((word,)),), width, height)
 
@@ -156,6 +159,13 @@ def test_bad_pages_are_named_and_the_others_are_read(asked: Asked, folder: Path)
     assert "bad.png: not a picture" in lines[0]
     assert "gone.png: no such file or folder" in lines[1]
     assert "noise.png: too many marks" in lines[2]
+
+
+def test_of_a_page_without_writing_it_is_said(asked: Asked, folder: Path) -> None:
+    Image.fromarray(np.full((24, 14), 255, dtype=np.uint8)).save(folder / "blank.png")
+    done = run(folder / "blank.png", folder / "page20.png")
+    assert (done.exit_code, done.stdout) == (0, "\f20\n")
+    assert "blank.png: nothing is written on it" in done.stderr
 
 
 def test_the_help_says_what_it_is_not() -> None:

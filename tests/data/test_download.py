@@ -6,12 +6,13 @@ import hashlib
 import io
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
 
 pytest.importorskip("pooch")
@@ -111,16 +112,31 @@ def test_what_is_there_is_not_fetched_again(server: tuple[str, Path], tmp_path: 
 def test_a_damaged_file_is_replaced_only_by_a_right_one(server: tuple[str, Path], tmp_path: Path) -> None:
     target = tmp_path / "toy/images.gz"
     target.parent.mkdir()
-    target.write_bytes(b"recompressed")
+    target.write_bytes(b"damaged")
     (server[1] / "images.gz").write_bytes(b"also wrong")
     with pytest.raises(DataError, match="cannot fetch"):
         fetch_source(toy(server[0]), tmp_path, Notes())
-    assert target.read_bytes() == b"recompressed"
+    assert target.read_bytes() == b"damaged"
     (server[1] / "images.gz").write_bytes(CONTENT)
     notes = Notes()
     fetch_source(toy(server[0]), tmp_path, notes)
     assert target.read_bytes() == CONTENT
-    assert "not the official file (recompressed or damaged)" in notes.lines[0]
+    assert "there, but damaged or another" in notes.lines[0]
+
+
+def test_a_whole_file_of_another_compression_is_kept(
+    server: tuple[str, Path], tmp_path: Path, write_idx: Callable[[Path, np.ndarray], Path]
+) -> None:
+    target = write_idx(tmp_path / "toy/images.gz", np.zeros((3, 28, 28), dtype=np.uint8))
+    whole = target.read_bytes()
+    (server[1] / "images.gz").write_bytes(CONTENT)
+    notes = Notes()
+    fetch_source(toy(server[0]), tmp_path, notes)
+    assert target.read_bytes() == whole
+    assert notes.lines == ["images.gz: already there, recompressed; delete it to have the official file fetched"]
+    target.write_bytes(whole[:-9])
+    fetch_source(toy(server[0]), tmp_path, notes)
+    assert target.read_bytes() == CONTENT
 
 
 def test_a_wrong_hash_names_address_and_both_hashes(server: tuple[str, Path], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,7 @@ from glyphlab.data.sources import load_dataset
 from glyphlab.errors import DataError, GlyphlabWarning, RunError
 from glyphlab.evaluation.comparison.compare import compare
 from glyphlab.evaluation.evaluate import evaluate, write_evaluation
-from glyphlab.evaluation.export import export_run
+from glyphlab.evaluation.export import conclude, export_run
 from glyphlab.evaluation.inspect.subject import Subject
 from glyphlab.evaluation.labels.target import LabelTarget
 from glyphlab.evaluation.other_data import other_data
@@ -71,6 +72,22 @@ def test_images_that_may_have_been_learned_from_are_not_judged_as_test_images(ru
         LabelTarget.open(str(run.folder)).search_test()
     with pytest.raises(RunError, match="has changed since the run began"):
         Subject.of_run(run).shown(0)
+
+
+def test_a_runs_own_test_images_are_judged_without_those_it_learned_from(picture_folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "bars"
+    shutil.copytree(picture_folder, data)
+    for path in sorted((data / "train" / "a").iterdir())[:6]:
+        shutil.copy(path, data / "test" / "a" / f"again-{path.name}")
+    run = train("fast", data, settings=SETTINGS, runs_dir=tmp_path / "runs")
+    assert len(conclude(run)) == 30
+    evaluation = evaluate(run, write=False)
+    assert len(evaluation) == 30 and "6 of 36 left out, from which the network learned" in evaluation.remark
+    assert json.loads((run.folder / "evaluation" / "summary.json").read_text())["n"] == 30
+    shutil.rmtree(data / "test")
+    shutil.copytree(data / "train", data / "test")
+    evaluation = evaluate(run, write=False)
+    assert len(evaluation) == 120 and "all of these images are among those" in evaluation.remark
 
 
 def test_a_base_has_no_test_images_where_its_data_changed(run: Run) -> None:

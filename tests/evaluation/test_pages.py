@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from glyphlab.errors import DataError
+from glyphlab.errors import DataError, GlyphlabWarning
 from glyphlab.evaluation import pages
 from glyphlab.evaluation.pages import Edits, compare, evaluate_pages
 from glyphlab.imaging.box import Box
@@ -71,7 +71,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Image.fromarray(np.full((30, width), 255, dtype=np.uint8)).save(tmp_path / f"{name}.png")
         (tmp_path / f"{name}.txt").write_text(text)
     (tmp_path / "notes.md").write_text("no page")
-    Image.fromarray(np.zeros((9, 9), dtype=np.uint8)).save(tmp_path / "without-text.png")
     monkeypatch.setattr(pages, "read", lambda model, pixels, **options: page_of(readings[pixels.shape[1]]))
     return tmp_path
 
@@ -91,6 +90,17 @@ def test_figures_of_a_folder(folder: Path) -> None:
     assert (
         "character error rate  12.50%, case ignored (18.75% with case): 1 read wrongly, 1 missing" in found.describe()
     )
+
+
+def test_pictures_without_texts_are_counted_and_empty_texts_refused(folder: Path) -> None:
+    Image.fromarray(np.zeros((9, 9), dtype=np.uint8)).save(folder / "without-text.png")
+    with pytest.warns(GlyphlabWarning, match="1 of 3 pictures left out, which have no text beside them"):
+        assert len(evaluate_pages(NoModel(), folder).pages) == 2
+    (folder / "without-text.png").unlink()
+    for name in ("one", "two"):
+        (folder / f"{name}.txt").write_text(" \n")
+    with pytest.raises(DataError, match="the texts of all 2 pages are empty"):
+        evaluate_pages(NoModel(), folder)
 
 
 def test_a_capital_with_two_small_letters_is_one_character(folder: Path) -> None:

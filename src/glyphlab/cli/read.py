@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glyphlab.cli.console import AsJson, Model, Only, complain, stdout_for_programs
+from glyphlab.cli.console import AsJson, Model, Only, complain, shown, stderr, stdout_for_programs
 
 if TYPE_CHECKING:
     from glyphlab.recognition.formats import Named
@@ -112,6 +112,8 @@ def read(
             except ImageError as error:
                 fail(ImageError(f"{name}: {error}"))
                 continue
+            if not page.lines:
+                stderr().print(shown(f"{name}: nothing is written on it"), markup=False)
             done.append((name, page))
             if overlay is not None:
                 wanted_name = path.stem if number == 1 else f"{path.stem}-{number}"

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from glyphlab.data.catalogue import Download, Source
+from glyphlab.data.formats import read_idx
 from glyphlab.data.locate import find_file
 from glyphlab.errors import DataError
 from glyphlab.files import make_folder, whole_file, writing
@@ -57,7 +58,7 @@ class _RefusedError(Exception):
 def fetch_source(source: Source, data_dir: Path, reporter: Reporter) -> Path:
     """Download what `source` lacks in `data_dir`; returns the folder that holds it.
 
-    Files with the right hash, and members of archives that are there, are not fetched again. Raises
+    Files with the right hash, whole files of images or labels, and members of archives are not fetched again. Raises
     `DataError` when no address gives a file of the right hash, `RunError` when the folder cannot be written.
     """
     folder = data_dir / source.folders[0]
@@ -76,11 +77,23 @@ def _fetch_file(source: Source, download: Download, data_dir: Path, reporter: Re
         if hash_problem(target, download) is None:
             reporter.note(f"{download.name}: already there")
             return
-        reporter.note(f"{download.name}: there, but not the official file (recompressed or damaged); fetching it")
+        if _is_whole(target):
+            reporter.note(f"{download.name}: already there, recompressed; delete it to have the official file fetched")
+            return
+        reporter.note(f"{download.name}: there, but damaged or another; fetching it")
     elif there is not None:
         reporter.note(f"{download.name}: already there as {there}")
         return
     fetch_file(download, target, reporter, _by_hand(source, target.parent))
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether this is a file of images or labels from beginning to end, whatever its hash."""
+    try:
+        read_idx(path, "labels" if "labels" in path.name else "images")
+    except DataError:
+        return False
+    return True
 
 
 def _fetch_archive(source: Source, download: Download, data_dir: Path, reporter: Reporter) -> None:

@@ -13,11 +13,12 @@ import torch
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import given_path
-from glyphlab.data.sources import holds_out
+from glyphlab.data.sources import holds_out, names
 from glyphlab.errors import DataError
 from glyphlab.evaluation.calibration import calibrated, draw_reliability, reliability
+from glyphlab.evaluation.learned import held_apart, without_learned
 from glyphlab.evaluation.model_info import info_of, temperature_of
-from glyphlab.evaluation.other_data import load_other, other_data, without_learned
+from glyphlab.evaluation.other_data import load_other, other_data
 from glyphlab.evaluation.pictures import draw_confusion, draw_examples
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.tables import write_classes, write_confusion, write_predictions
@@ -101,9 +102,14 @@ def own_images(run: Run, spec: ClassifierSpec, split: Split, data_dir: Path | No
 
     Raises `DataError` where they do not fit, `RunError` as `require_held_out` does.
     """
-    if split == "test":
-        require_held_out(run, data_dir)
-    return match_classes(load_images(run.recipe, split, run.data_dir(data_dir)), spec)
+    folder = run.data_dir(data_dir)
+    glyphs = match_classes(load_images(run.recipe, split, folder), spec)
+    if split == "train" or run.recipe.data.name in names():
+        return glyphs
+    train = load_images(run.recipe, "train", folder)
+    if holds_out(run.recipe.data.name):
+        run.require_same_data(train)
+    return held_apart(run, glyphs, train)
 
 
 def require_held_out(run: Run, data_dir: Path | None = None) -> None:

@@ -18,6 +18,7 @@ from glyphlab.errors import ModelError, did_you_mean
 from glyphlab.evaluation.calibration import Calibration, balancing_weights, calibrated, calibration_error
 from glyphlab.evaluation.description import set_description
 from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, write_evaluation
+from glyphlab.evaluation.learned import held_apart
 from glyphlab.evaluation.metrics import wilson_interval
 from glyphlab.evaluation.model_info import current_info, fits_inverted, framing_of_recipe, temperature_of
 from glyphlab.evaluation.onnx_graph import build_model
@@ -251,7 +252,8 @@ def _load_data(run: Run, classifier: Classifier, data_dir: Path | None) -> tuple
     recipe, folder = run.recipe, run.data_dir(data_dir)
     train = load_images(recipe, "train", folder)
     run.require_same_data(train)
-    return train, Parts.carve(train, recipe), match_classes(load_images(recipe, "test", folder), classifier.spec)
+    test = held_apart(run, load_images(recipe, "test", folder), train)
+    return train, Parts.carve(train, recipe), match_classes(test, classifier.spec)
 
 
 def _describe(

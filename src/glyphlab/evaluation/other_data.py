@@ -7,11 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from glyphlab.data.catalogue import Split
-from glyphlab.data.equal import known_among
 from glyphlab.data.folders import Listing, Part, list_folder, read_pictures
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import user_path
@@ -21,7 +17,6 @@ from glyphlab.data.sources import load_dataset, names
 from glyphlab.errors import DataError, GlyphlabWarning
 from glyphlab.recognition.modelfile import ModelInfo
 from glyphlab.recognition.preparation import preparation_of
-from glyphlab.training.images import load_images
 from glyphlab.training.run import Run
 
 
@@ -62,33 +57,6 @@ def load_other(
             part = listing.train if whole and listing.test is None else listing.part(split)
             return _prepared(listing, part, split, info, on_progress)
     return load_dataset(data, split, data_dir)
-
-
-def without_learned(run: Run, glyphs: GlyphSet, data_dir: Path | None) -> GlyphSet:
-    """The images without those that are, pixel for pixel, among the run's training images, where these are at hand.
-
-    Such are the pictures that a network was taught by, whatever their folder is called now. Raises `DataError` where
-    nothing else is left.
-    """
-    try:
-        learned = known_among(glyphs.images, load_images(run.recipe, "train", data_dir).images)
-    except DataError:
-        return glyphs
-    count = int(learned.sum())
-    if not count:
-        return glyphs
-    if count == len(glyphs):
-        raise DataError(
-            f"{glyphs.name}: all of the {count:,} images are among those that {run.folder} learned from; name others, "
-            "or look at these with --split train"
-        )
-    told = f"{count:,} of {len(glyphs):,} left out, from which the network learned"
-    return some_of(glyphs, np.flatnonzero(~learned), told)
-
-
-def some_of(glyphs: GlyphSet, places: NDArray[np.int64], told: str) -> GlyphSet:
-    """The images at `places`, with what is `told` about the others added to the remark."""
-    return replace(glyphs.subset(places), remark="; ".join(filter(None, (glyphs.remark, told))))
 
 
 def _prepared(

@@ -7,6 +7,7 @@ form of tesseract's box files, the characters' places are known and reading can 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glyphlab.errors import DataError
+from glyphlab.errors import DataError, GlyphlabWarning
 from glyphlab.files import read_text
 from glyphlab.imaging.box import Box
 from glyphlab.imaging.picture import SUFFIXES, load_picture
@@ -208,6 +209,8 @@ def evaluate_pages(
         else:
             known = _same_lengths(truth, page.text)
         results.append(PageResult(path.name, truth, page.text, seconds, known))
+    if not any(page.truth for page in results):
+        raise DataError(f"{folder}: the texts of all {len(results):,} pages are empty; expected what is written there")
     return _judge(results, has_box_files)
 
 
@@ -236,6 +239,9 @@ def _pages_in(folder: Path) -> list[Path]:
         raise DataError(
             f"{folder} holds {len(pictures)} pictures but none with its text beside it; expected page.txt for page.png"
         )
+    if without := len(pictures) - len(found):
+        message = f"{folder}: {without:,} of {len(pictures):,} pictures left out, which have no text beside them"
+        warnings.warn(message, GlyphlabWarning, stacklevel=3)
     return found
 
 

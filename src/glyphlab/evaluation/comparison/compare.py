@@ -20,8 +20,9 @@ from glyphlab.data.locate import given_path
 from glyphlab.errors import DataError, RunError
 from glyphlab.evaluation.comparison.answers import Answers, answers_of
 from glyphlab.evaluation.comparison.significance import McNemar, holm, mcnemar
+from glyphlab.evaluation.learned import some_of
 from glyphlab.evaluation.metrics import Integers, wilson_interval
-from glyphlab.evaluation.other_data import other_data, some_of
+from glyphlab.evaluation.other_data import other_data
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.run import Run
 
