@@ -16,7 +16,7 @@ from glyphlab.data.locate import given_path
 from glyphlab.data.sources import holds_out, names
 from glyphlab.errors import DataError
 from glyphlab.evaluation.calibration import calibrated, draw_reliability, reliability
-from glyphlab.evaluation.learned import held_apart, without_learned
+from glyphlab.evaluation.learned import with_learned_told, without_learned
 from glyphlab.evaluation.model_info import info_of, temperature_of
 from glyphlab.evaluation.other_data import load_other, other_data
 from glyphlab.evaluation.pictures import draw_confusion, draw_examples
@@ -109,7 +109,7 @@ def own_images(run: Run, spec: ClassifierSpec, split: Split, data_dir: Path | No
     train = load_images(run.recipe, "train", folder)
     if holds_out(run.recipe.data.name):
         run.require_same_data(train)
-    return held_apart(run, glyphs, train)
+    return with_learned_told(glyphs, train)
 
 
 def require_held_out(run: Run, data_dir: Path | None = None) -> None:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from glyphlab import __version__
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import given_path
+from glyphlab.data.sources import names
 from glyphlab.errors import ModelError, did_you_mean
 from glyphlab.evaluation.calibration import Calibration, balancing_weights, calibrated, calibration_error
 from glyphlab.evaluation.description import set_description
 from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, write_evaluation
-from glyphlab.evaluation.learned import held_apart
+from glyphlab.evaluation.learned import with_learned_told
 from glyphlab.evaluation.metrics import wilson_interval
 from glyphlab.evaluation.model_info import current_info, fits_inverted, framing_of_recipe, temperature_of
 from glyphlab.evaluation.onnx_graph import build_model
@@ -252,7 +253,9 @@ def _load_data(run: Run, classifier: Classifier, data_dir: Path | None) -> tuple
     recipe, folder = run.recipe, run.data_dir(data_dir)
     train = load_images(recipe, "train", folder)
     run.require_same_data(train)
-    test = held_apart(run, load_images(recipe, "test", folder), train)
+    test = load_images(recipe, "test", folder)
+    if recipe.data.name not in names():
+        test = with_learned_told(test, train)
     return train, Parts.carve(train, recipe), match_classes(test, classifier.spec)
 
 

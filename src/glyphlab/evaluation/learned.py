@@ -1,4 +1,4 @@
-"""Images that a network has learned from say nothing of others; what is judged is judged without them."""
+"""Images that a network has learned from say nothing of others: they are left out, or it is told how many they are."""
 
 from __future__ import annotations
 
@@ -10,24 +10,17 @@ from numpy.typing import NDArray
 
 from glyphlab.data.equal import known_among
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.data.sources import names
 from glyphlab.errors import DataError
 from glyphlab.training.images import load_images
 from glyphlab.training.run import Run
 
 
-def held_apart(run: Run, test: GlyphSet, train: GlyphSet) -> GlyphSet:
-    """A run's own test images without those that are, pixel for pixel, among its training images.
-
-    Of published sets all are kept, as in published figures; and so they are where every one is learned from, which the
-    remark then says.
-    """
-    if run.recipe.data.name in names():
+def with_learned_told(test: GlyphSet, train: GlyphSet) -> GlyphSet:
+    """A user's own test images, the remark telling how many of them are, pixel for pixel, among the training images."""
+    learned = int(known_among(test.images, train.images).sum())
+    if not learned:
         return test
-    learned = known_among(test.images, train.images)
-    if learned.all():
-        return _with_remark(test, "all of these images are among those that the network learned from")
-    return _without(test, learned)
+    return _with_remark(test, f"{learned:,} of these {len(test):,} images are also among those that it learned from")
 
 
 def without_learned(run: Run, glyphs: GlyphSet, data_dir: Path | None) -> GlyphSet:

@@ -421,9 +421,11 @@ class SuspiciousLabel(BaseModel):
 
 
 class SuspiciousLabels(BaseModel):
-    """A part of the list, the most suspicious first. total, decided: of the whole list."""
+    """A part of the list, the most suspicious first. total, decided: of the whole list. apply: the command that makes
+    the corrected set."""
 
     run: str
+    apply: str
     split: Literal["train", "test"]
     class_names: list[str]
     total: int

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +17,7 @@ from glyphlab.evaluation.report.standing import Standing, neighbours
 from glyphlab.evaluation.report.subject import Subject
 from glyphlab.evaluation.report.words import advice, counted, share, summary
 from glyphlab.evaluation.result import Evaluation
+from glyphlab.files import write_text
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 
@@ -109,6 +112,16 @@ def test_advice_names_commands_with_the_run(subject: Subject) -> None:
     commands = [item.command for item in advice(subject)]
     assert any(command.startswith("glyphlab errors ") for command in commands)
     assert all(str(subject.run.folder) in command for command in commands if command)
+
+
+def test_labels_that_were_searched_are_reviewed(subject: Subject, tmp_path: Path) -> None:
+    suspicious = replace(subject, run=Run(tmp_path / "run"))
+    shutil.copytree(subject.run.folder, suspicious.run.folder)
+    vars(suspicious)["kinds"] = Counter({"label suspicious": 2})
+    find, review = (f"glyphlab labels {what} {suspicious.run.folder}" for what in ("find", "review"))
+    assert find in [item.command for item in advice(suspicious)]
+    write_text(suspicious.run.folder / "labels" / "labels.csv", "")
+    assert review in [item.command for item in advice(suspicious)]
 
 
 def test_standing_places_this_run_among_the_figures(subject: Subject) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.sources import load_dataset
 from glyphlab.errors import DataError
 from glyphlab.evaluation.labels.corrections import read_corrections
 from glyphlab.evaluation.labels.search import LabelSearch
@@ -73,6 +75,14 @@ def test_labels_come_with_images_and_decisions_are_written_at_once(desk: Desk, r
     assert desk.undo(run.name, None, third["id"]) == {"decided": 2}
     again = Desk([run.folder.parent], None).labels(run.name, None, 0, 3)["labels"]
     assert [row["decision"] and row["decision"]["action"] for row in again] == ["keep", "relabel", None]
+
+
+def test_the_command_for_what_was_decided_works(desk: Desk, run: Run, tmp_path: Path) -> None:
+    listed = desk.labels(run.name, None, 0, 1)
+    desk.decide(run.name, None, listed["labels"][0]["id"], "discard", None)
+    words = [str(tmp_path / "better") if word == "NEW-FOLDER" else word for word in shlex.split(listed["apply"])]
+    subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True)
+    assert len(load_dataset(str(tmp_path / "better"))) == len(load(run)) - 1
 
 
 def test_decisions_that_make_no_sense_are_refused(desk: Desk, run: Run) -> None:

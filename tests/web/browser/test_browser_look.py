@@ -127,7 +127,11 @@ def test_pictures_in_colour_are_shown_as_they_are(visit: Callable[..., Any], run
         png = base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode("ascii")
         row = {"id": "x", "index": 0, "given": "a", "suggested": "b", "self_confidence": 0.1, "decision": None}
         answer = {"run": labels.parent.name, "split": "train", "class_names": ["a", "b"], "total": 1, "decided": 0}
-        answer |= {"offset": 0, "labels": [row | {"png": f"data:image/png;base64,{png}"}]}
+        answer |= {
+            "apply": "glyphlab labels apply",
+            "offset": 0,
+            "labels": [row | {"png": f"data:image/png;base64,{png}"}],
+        }
         page.unroute_all()
         page.route("**/labels?*", partial(_fulfilled, answer))
         page.goto(page.url.partition("#")[0] + f"#look/labels/{labels.parent.name}/train")

@@ -204,7 +204,8 @@ def advice(subject: Subject) -> list[Advice]:
     searchable = subject.own_data and subject.run.recipe.transfer is None  # its folds are trained from the beginning
     if (suspicious := subject.kinds["label suspicious"]) and searchable:
         what = f"{counted(suspicious, 'label')} of these images may be wrong; the training labels then deserve a look."
-        found.append(Advice(what, f"glyphlab labels find {run}"))
+        searched = (subject.run.folder / "labels" / "labels.csv").is_file()
+        found.append(Advice(what, f"glyphlab labels {'review' if searched else 'find'} {run}"))
     if evaluation.calibration_error > _CALIBRATION_MATTERS and subject.temperature is None:
         what = "Let its probabilities mean what they say: a model file carries a temperature."
         found.append(Advice(what, f"glyphlab export {run}"))

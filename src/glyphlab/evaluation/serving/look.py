@@ -106,6 +106,7 @@ class Desk:
             "class_names": list(glyphs.class_names),
             "total": len(suspicions),
             "decided": sum(row.id in decided for row in suspicions),
+            "apply": self._apply_command(folder, part),
             "offset": offset,
             "labels": [
                 {
@@ -120,6 +121,13 @@ class Desk:
                 for row in suspicions[offset : offset + limit]
             ],
         }
+
+    def _apply_command(self, folder: Path, split: Split) -> str:
+        """What makes the corrected set of a run's decisions."""
+        words = ["glyphlab labels apply", quoted(folder), quoted(_corrections_csv(folder, split))]
+        words += ["--split test"] if split == "test" else []
+        words += [] if self._data_dir is None else [f"--data-dir {quoted(self._data_dir)}"]
+        return " ".join([*words, "--out NEW-FOLDER"])
 
     def decide(self, name: str, split: Split | None, image: str, action: Action, label: str | None) -> Value:
         """Write a decision into corrections.csv, on the disk before this returns."""

@@ -165,7 +165,8 @@ def _recipes(
         for key, value in settings.items()
         if way == "frozen" or key == "training.epochs" or key.startswith("engine.")
     }
-    return chosen, Recipe.load(FROZEN_RECIPE).with_settings(meant)
+    frozen = Recipe.load(FROZEN_RECIPE).with_settings(meant)
+    return chosen, frozen.model_copy(update={"name": chosen.name, "description": chosen.description})
 
 
 def _refuse_without_effect(given: Recipe, settings: Mapping[str, Any]) -> None:

@@ -50,6 +50,7 @@ export class ReviewView {
     autocapitalize: "none",
     placeholder: "…",
   });
+  #command = h("code", {});
   #card = h("div", { class: "card review-card", hidden: true });
   #note = h("p", { class: "note", role: "status" }, texts.look.loading);
 
@@ -128,7 +129,7 @@ export class ReviewView {
         this.#decision,
         h("div", { class: "row" }, this.#keep, this.#relabel, this.#discard),
         other,
-        h("p", { class: "small muted" }, texts.review.apply, h("code", {}, `glyphlab labels apply ${this.#run}`)),
+        h("p", { class: "small muted" }, texts.review.apply, this.#command),
       ),
     );
   }
@@ -149,8 +150,9 @@ export class ReviewView {
       offset,
       limit: AT_ONCE,
     })
-      .then(({ labels, class_names: names, total, decided }) => {
+      .then(({ labels, class_names: names, total, decided, apply }) => {
         if (!offset) this.#decided = decided;
+        this.#command.textContent = apply;
         this.#labels.push(...labels);
         this.#total = total;
         this.#classNames = names;
