@@ -14,8 +14,9 @@ from glyphlab.training.transfer.threads import one_thread
 
 # Without pictures of the old classes the new ones may not be surer than this share of their own pictures needs.
 SHARE_RECOGNISED = 0.95
-# With them, the share of old pictures that may lose their right answer to a new class.
-TOLERATED_COST = 0.002
+# With them, the share of these that may lose their right answer to a new class. The network has learned from them: of
+# images it never saw two to three times as many are lost (MNIST and Greek drawings, `benchmarks/greek.py`).
+TOLERATED_COST = 0.001
 _REHEARSED_A_CLASS, _REHEARSED = 500, 8_000
 _ITERATIONS, _TOLERANCE = 100, 1e-6
 
