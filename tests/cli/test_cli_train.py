@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from glyphlab.errors import RunError
+from glyphlab.files import write_json
 from glyphlab.training.run import Run
 
 FAST = ["--set", "network.width=4", "--set", "engine.precision=float32", "--set", "engine.channels_last=false"]
@@ -118,6 +119,7 @@ def test_what_is_offered_next_is_there_and_works(cli: Callable[..., Any], pictur
 
 def test_an_unfinished_run_offers_a_command_that_a_shell_takes(tmp_path: Path) -> None:
     folder = tmp_path / "runs ü x" / "one"
+    write_json(folder / "run.json", {"status": "running"})
     with pytest.raises(RunError, match="holds no weights yet; continue it with: ") as raised:
         Run(folder).classifier()
     assert shlex.split(str(raised.value).rpartition(": ")[2]) == ["glyphlab", "train", "--resume", str(folder)]
