@@ -1,4 +1,4 @@
-"""What makes a folder a run, and which weights it answers with, told without torch."""
+"""What makes a folder a run, and where in it things lie that are asked for without torch."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def run_folders(runs_dir: Path) -> list[Path]:
     """The runs in a folder, oldest first; what a process left that was killed while making one is none."""
     found = [path.parent for path in runs_dir.glob("*/run.json") if not path.parent.name.startswith(".")]
     return sorted(found, key=lambda folder: (folder / "run.json").stat().st_mtime)
+
+
+def labels_folder(run_folder: Path, split: str) -> Path:
+    """Where labels.csv of a search in a run's data lies, and all that belongs to it. split: train or test."""
+    return run_folder / ("labels" if split == "train" else "labels-test")
 
 
 def weights_path(run_folder: Path) -> Path:

@@ -125,7 +125,7 @@ class _Calls(TorchFunctionMode):
         if name == "__deepcopy__":
             copied = func(*args, **kwargs)
             return self._memory.take(copied) if self._memory.holds(args[0]) else copied
-        if "device" in kwargs and _is_cuda(kwargs["device"]):
+        if _is_cuda(kwargs.get("device")):
             if kwargs.get("generator") is not None:
                 raise RuntimeError("expected a 'cuda' device type for generator but found 'cpu'")
             return self._memory.take(func(*args, **kwargs | {"device": "cpu"}))

@@ -77,7 +77,7 @@ def serve(
     """
     from glyphlab.data.locate import user_path
     from glyphlab.files import require_writable
-    from glyphlab.web.access import Keys, is_loopback
+    from glyphlab.web.access import SHORTEST_TOKEN, Keys, is_loopback
     from glyphlab.web.home import sole_use
     from glyphlab.web.limits import Limits
     from glyphlab.web.server import bind, run
@@ -86,8 +86,8 @@ def serve(
     beyond = not is_loopback(host)
     if beyond and secret is None:
         raise GlyphlabError(
-            f"--host {host} lets other machines ask, which needs a token; "
-            "put a secret of at least 16 characters into a file and add --token-file FILE, or leave --host out"
+            f"--host {host} lets other machines ask, which needs a token; put a secret of at least {SHORTEST_TOKEN} "
+            "characters into a file and add --token-file FILE, or leave --host out"
         )
     if runs_dir is not None and not user_path(runs_dir).is_dir():
         raise GlyphlabError(f"--runs-dir is '{runs_dir}'; expected a folder of runs; train one first, or leave it out")

@@ -109,7 +109,7 @@ def own_images(run: Run, spec: ClassifierSpec, split: Split, data_dir: Path | No
     train = load_images(run.recipe, "train", folder)
     if holds_out(run.recipe.data.name):
         run.require_same_data(train)
-    return with_learned_told(glyphs, train)
+    return with_learned_told(run, glyphs, train)
 
 
 def require_held_out(run: Run, data_dir: Path | None = None) -> None:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from glyphlab import __version__
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import given_path
-from glyphlab.data.sources import names
 from glyphlab.errors import ModelError, did_you_mean
 from glyphlab.evaluation.calibration import Calibration, balancing_weights, calibrated, calibration_error
 from glyphlab.evaluation.description import set_description
@@ -253,9 +252,7 @@ def _load_data(run: Run, classifier: Classifier, data_dir: Path | None) -> tuple
     recipe, folder = run.recipe, run.data_dir(data_dir)
     train = load_images(recipe, "train", folder)
     run.require_same_data(train)
-    test = load_images(recipe, "test", folder)
-    if recipe.data.name not in names():
-        test = with_learned_told(test, train)
+    test = with_learned_told(run, load_images(recipe, "test", folder), train)
     return train, Parts.carve(train, recipe), match_classes(test, classifier.spec)
 
 

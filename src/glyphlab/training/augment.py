@@ -69,9 +69,8 @@ def sampling_grid(
     cells = settings.elastic_cells if settings.elastic else 0
     noise = torch.randn(batch, cells * cells, 2, generator=generator) * (2 * settings.elastic)
     # Affine and elastic parts are both linear in their parameters: one matrix product makes all grids of the batch.
-    parameters = torch.cat([affine.view(batch, 2, 3), noise.transpose(1, 2)], dim=2)
-    parameters = _sent(parameters, torch.device(device))
-    planes = parameters.view(2 * batch, -1) @ _grid_basis(height, width, cells, torch.device(device))
+    parameters, there = torch.cat([affine.view(batch, 2, 3), noise.transpose(1, 2)], dim=2), torch.device(device)
+    planes = _sent(parameters, there).view(2 * batch, -1) @ _grid_basis(height, width, cells, there)
     return planes.view(batch, 2, height, width).permute(0, 2, 3, 1)
 
 

@@ -26,7 +26,7 @@ from glyphlab.evaluation.labels.search import NEIGHBOURS, LabelSearch, Suspicion
 from glyphlab.files import write_text
 from glyphlab.networks.classifier import Classifier
 from glyphlab.networks.features import predict_with_features
-from glyphlab.runfolder import is_run
+from glyphlab.runfolder import is_run, labels_folder
 from glyphlab.training.images import load_images
 from glyphlab.training.progress import Reporter
 from glyphlab.training.recipe import Recipe
@@ -82,9 +82,8 @@ class LabelTarget:
 
     def folder(self, split: Split = "train") -> Path:
         """Where labels.csv and all that belongs to it lie."""
-        named = "labels" if split == "train" else "labels-test"
         if self.run is not None:
-            return self.home / named
+            return labels_folder(self.home, split)
         return self.home if split == "train" else self.home / "test"
 
     def glyphs(self, split: Split) -> GlyphSet:

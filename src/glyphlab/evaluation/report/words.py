@@ -14,6 +14,7 @@ from glyphlab.evaluation.report.standing import Standing, neighbours
 from glyphlab.evaluation.report.subject import Subject
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.wording import duration, percent
+from glyphlab.runfolder import labels_folder
 
 _CALIBRATION_MATTERS = 0.02  # expected calibration error from which on probabilities mislead
 _WELL_CALIBRATED = 0.01  # expected calibration error below which they are right, if they are for doubtful answers, too
@@ -204,7 +205,7 @@ def advice(subject: Subject) -> list[Advice]:
     searchable = subject.own_data and subject.run.recipe.transfer is None  # its folds are trained from the beginning
     if (suspicious := subject.kinds["label suspicious"]) and searchable:
         what = f"{counted(suspicious, 'label')} of these images may be wrong; the training labels then deserve a look."
-        searched = (subject.run.folder / "labels" / "labels.csv").is_file()
+        searched = (labels_folder(subject.run.folder, "train") / "labels.csv").is_file()
         found.append(Advice(what, f"glyphlab labels {'review' if searched else 'find'} {run}"))
     if evaluation.calibration_error > _CALIBRATION_MATTERS and subject.temperature is None:
         what = "Let its probabilities mean what they say: a model file carries a temperature."

@@ -40,11 +40,9 @@ def converse(answers: dict[str, Answer], farewell_seconds: float = FAREWELL_SECO
     lines: SimpleQueue[str | None] = SimpleQueue()
 
     def listen() -> None:
-        line = "a question"
-        while line:  # one is asked at a time, so that none can wait unseen in Python's own buffer
-            wait_for_input()
-            line = sys.stdin.readline()
-            lines.put(line or None)
+        for line in iter(_next_line, ""):
+            lines.put(line)
+        lines.put(None)
         time.sleep(farewell_seconds)
         os._exit(1)
 
@@ -54,6 +52,12 @@ def converse(answers: dict[str, Answer], farewell_seconds: float = FAREWELL_SECO
         while (line := lines.get()) is not None:
             question = json.loads(line)
             _say(out, _answered(answers, question, lambda share, message: _tell(out, share, message)))
+
+
+def _next_line() -> str:
+    """One question is asked at a time, so that none can lie unseen in Python's own buffer."""
+    wait_for_input()
+    return sys.stdin.readline()
 
 
 def _answered(answers: dict[str, Answer], question: Value, tell: Tell) -> Value:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from glyphlab.errors import did_you_mean, quoted
 from glyphlab.evaluation.serving.lines import Refused, Tell, Value, converse
-from glyphlab.runfolder import run_folders
+from glyphlab.runfolder import labels_folder, run_folders
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from glyphlab.recognition.recognizer import Recognizer
 
 _SPLITS: tuple[Split, ...] = ("train", "test")
-_LABEL_FOLDERS = {"train": "labels", "test": "labels-test"}
 _MOST_FLIPS = 24
 _CLASSES_EXPLAINED = 2
 
@@ -214,11 +213,11 @@ def _plain(method: Callable[..., Value]) -> Callable[[Value, Tell], Value]:
 
 
 def _labels_csv(folder: Path, split: Split) -> Path:
-    return folder / _LABEL_FOLDERS[split] / "labels.csv"
+    return labels_folder(folder, split) / "labels.csv"
 
 
 def _corrections_csv(folder: Path, split: Split) -> Path:
-    return folder / _LABEL_FOLDERS[split] / "corrections.csv"
+    return labels_folder(folder, split) / "corrections.csv"
 
 
 def _decisions(folder: Path, split: Split) -> list[Correction]:

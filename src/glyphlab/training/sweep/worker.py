@@ -139,10 +139,9 @@ def main() -> None:
         signal.signal(number, lambda *_: told_to_stop.set())
 
     def watch_for_the_end() -> None:
-        something = b"orders"
-        while something:
+        wait_for_input()
+        while os.read(0, 1):  # not sys.stdin, whose lock would be in the way when the process ends
             wait_for_input()
-            something = os.read(0, 1)  # not sys.stdin, whose lock would be in the way when the process ends
         told_to_stop.set()
 
     threading.Thread(target=watch_for_the_end, daemon=True).start()
