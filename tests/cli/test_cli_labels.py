@@ -71,6 +71,11 @@ def test_find_ranks_the_wrong_labels_first(cli: Callable[..., Any], spoilt: Path
     assert {"labels.csv", "duplicates.csv", "outliers.csv", "labels.json", "suspicious.png", "outliers.png"} <= names
 
 
+def test_find_passes_on_what_to_do_with_bad_pictures(cli: Callable[..., Any], spoilt: Path, runs: Path) -> None:
+    refused = cli("labels", "find", spoilt, "--skip-bad", "--runs-dir", runs)
+    assert refused.code == 2 and "skip_bad would have no effect; it concerns folders of pictures only" in refused.err
+
+
 def test_find_says_what_to_do_next(cli: Callable[..., Any], spoilt: Path, runs: Path) -> None:
     done = cli("labels", "find", spoilt, "--folds", "3", "--runs-dir", runs, "--data-dir", "my sets")
     assert done.code == 0

@@ -14,6 +14,7 @@ from glyphlab.evaluation.transfer.base import open_base
 from glyphlab.evaluation.transfer.transfer import transfer
 from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.run import Run
+from glyphlab.training.train import train
 
 Cli = Callable[..., Any]
 QUICK = ("--set", "engine.threads=1", "--set", "transfer.copies=2")
@@ -98,14 +99,50 @@ def test_a_run_made_by_transfer_can_be_transferred_from(signs: Path, tmp_path: P
     assert second.run.recipe.training.epochs == 1 and (second.run.folder / "curves.png").is_file()
 
 
-def test_added_signs_join_the_digits(signs: Path, tmp_path: Path, cli: Cli) -> None:
-    """The base is a quick run on the embedded digits, whose data are always at hand."""
-    from glyphlab.training.train import train
+def test_all_pictures_may_be_learned_from_and_cross_validation_judges(signs: Path, tmp_path: Path, cli: Cli) -> None:
+    arguments = ("--way", "probe", "--learn-all", "--runs-dir", tmp_path, "--json", *QUICK)
+    done = cli("transfer", "digits", signs / "train", *arguments)
+    assert done.code == 0, done.err
+    assert "15 pictures of 3 classes to learn from, none held out" in done.err
+    result = json.loads(done.out)
+    assert result["cross_validated"] and (result["pictures"]["train"], result["pictures"]["test"]) == (15, 0)
+    assert result["test"]["n"] == 15 and "cross-validated" in result["test"]["remark"]
+    (way,) = result["ways"]
+    assert result["test"]["accuracy"] == pytest.approx(way["accuracy"])  # five folds of three pictures each
+    assert result["test"]["loss"] == pytest.approx(way["loss"], rel=1e-5)
+    run = Run.open(result["run"])
+    assert run.recipe.transfer is not None and not run.recipe.transfer.hold_out
+    figures = Recognizer.load(run.folder).info.figures
+    assert (figures["test_images"], figures["accuracy"]) == (15, pytest.approx(way["accuracy"]))
+    again = cli("evaluate", run.folder)  # by what it learned from, which is said
+    assert again.code == 0 and "15 of these 15 images are also among those that it learned from" in again.out
+    refused = cli("transfer", "digits", signs, *arguments)
+    assert refused.code == 2 and "has a test part" in refused.err
 
+
+def test_all_pictures_may_be_learned_from_beside_kept_classes(signs: Path, quick_digits: Run, cli: Cli) -> None:
+    """What is cross-validated are the new pictures; the old classes have test images of their own."""
+    runs_dir = quick_digits.folder.parent
+    arguments = ("--add", "--learn-all", "--runs-dir", runs_dir)
+    done = cli("transfer", quick_digits.name, signs / "train", *arguments, *QUICK)
+    assert done.code == 0, done.err
+    assert "of 3 cross-validated pictures right" in done.out  # with what is rehearsed they are many: one fold of five
+    run = Run.open("train-transfer-1", runs_dir)
+    summary = json.loads((run.folder / "evaluation" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["n"] == len(load_dataset("digits", "test")) + 3
+
+
+@pytest.fixture
+def quick_digits(tmp_path: Path) -> Run:
+    """A run on the embedded digits, whose data are always at hand."""
     settings = {"network.width": 8, "training.epochs": 3, "engine.threads": 1, "engine.precision": "float32"}
     settings |= {"engine.channels_last": False, "engine.compile": False, "engine.device": "cpu"}
-    base = train("fast", "digits", settings=settings, runs_dir=tmp_path)
-    done = cli("transfer", base.name, signs, "--add", "--runs-dir", tmp_path, "--json", *QUICK)
+    return train("fast", "digits", settings=settings, runs_dir=tmp_path)
+
+
+def test_added_signs_join_the_digits(signs: Path, quick_digits: Run, cli: Cli) -> None:
+    runs_dir = quick_digits.folder.parent
+    done = cli("transfer", quick_digits.name, signs, "--add", "--runs-dir", runs_dir, "--json", *QUICK)
     assert done.code == 0, done.err
     result = json.loads(done.out)
     kept = result["retention"]

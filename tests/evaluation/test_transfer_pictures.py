@@ -45,17 +45,40 @@ def test_pictures_are_prepared_as_reading_prepares_them(tmp_path: Path) -> None:
     assert not set(pictures.train.ids or ()) & set(pictures.test.ids or ())
 
 
-def test_unusable_pictures_are_named_and_left_out(tmp_path: Path) -> None:
+def test_unusable_pictures_are_named_and_refused_or_left_out(tmp_path: Path) -> None:
     for split, count in (("train", 3), ("test", 1)):
         for number in range(count):
             draw(tmp_path / split / "ring" / f"{number}.png", "ring", number)
             draw(tmp_path / split / "cross" / f"{number}.png", "cross", number)
     draw(tmp_path / "train" / "ring" / "blank.png", "nothing")
     (tmp_path / "train" / "cross" / "torn.png").write_bytes(b"no picture")
-    pictures = prepare_pictures(tmp_path, FRAMED)
+    with pytest.raises(DataError, match=r"cannot use train/cross/torn\.png \(.*\) and 1 more; .* with --skip-bad"):
+        prepare_pictures(tmp_path, FRAMED)
+    pictures = prepare_pictures(tmp_path, FRAMED, skip_bad=True)
     assert len(pictures.train) == 6
     assert [text.split(" (")[0] for text in pictures.unusable] == ["train/cross/torn.png", "train/ring/blank.png"]
     assert "nothing is written on it" in pictures.unusable[1]
+
+
+def test_nothing_is_held_out_where_all_shall_be_learned_from(tmp_path: Path) -> None:
+    for number in range(2):
+        draw(tmp_path / "ring" / f"{number}.png", "ring", number)
+        draw(tmp_path / "cross" / f"{number}.png", "cross", number)
+    pictures = prepare_pictures(tmp_path, FRAMED, hold_out=False)
+    assert pictures.untested and pictures.train.ids == pictures.test.ids == (
+        "cross/0.png",
+        "cross/1.png",
+        "ring/0.png",
+        "ring/1.png",
+    )
+    assert pictures.to_json() == {"train": 4, "test": 0, "unusable": []}
+    (tmp_path / "ring" / "1.png").unlink()  # a single picture is enough
+    assert len(prepare_pictures(tmp_path, FRAMED, hold_out=False).train) == 3
+    for shape in ("ring", "cross"):
+        draw(tmp_path / "parts" / "train" / shape / "0.png", shape)
+        draw(tmp_path / "parts" / "test" / shape / "1.png", shape, 1)
+    with pytest.raises(DataError, match=r"parts has a test part, so that nothing is held out .* leave out --learn-all"):
+        prepare_pictures(tmp_path / "parts", FRAMED, hold_out=False)
 
 
 def test_pictures_in_both_parts_are_found(tmp_path: Path) -> None:
@@ -94,7 +117,7 @@ def test_too_few_pictures_say_how_many_are_needed(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"'cross' has 1 usable picture \(1 of 2 cannot be used\); at least 2 are needed"
     ):
-        prepare_pictures(tmp_path, FRAMED)
+        prepare_pictures(tmp_path, FRAMED, skip_bad=True)
 
 
 def test_one_class_and_no_folder(tmp_path: Path) -> None:

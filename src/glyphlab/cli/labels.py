@@ -80,6 +80,7 @@ def find(
     settings: Annotated[
         list[str] | None, typer.Option("--set", "-s", help="Replace a setting: training.lr=0.01. May be repeated.")
     ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without pictures that cannot be read.")] = False,
     split: SplitChoice = "train",
     out: Annotated[Path | None, typer.Option(help="Folder for the findings and the networks.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Train anew where other settings were used before.")] = False,
@@ -102,8 +103,11 @@ def find(
     changes = parse_settings(settings or [])
     require_once(changes, "data.name", "DATA|RUN", target)
     require_once(changes, "training.epochs", "--epochs", epochs)
+    require_once(changes, "data.skip_bad", "--skip-bad", skip_bad or None)
     if epochs is not None:
         changes["training.epochs"] = epochs
+    if skip_bad:
+        changes["data.skip_bad"] = True
     opened = LabelTarget.open(target, recipe=recipe, settings=changes, data_dir=data_dir, runs_dir=runs_dir)
     folder = out or opened.folder(part)
     with (

@@ -78,6 +78,7 @@ def run(
             metavar="RUN|MODEL", help="The trained network that trials begin with, for recipes with a \\[transfer]."
         ),
     ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without pictures that cannot be read.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine; its cores are shared out.")] = 1,
     trials: Annotated[
         int | None, typer.Option(min=1, help="At most so many trials in all; a later call may go on with more.")
@@ -103,7 +104,7 @@ def run(
     from glyphlab.training.sweep.results import SweepResults
     from glyphlab.training.sweep.supervise import begin_sweep, run_workers, threads_each
 
-    definition = SweepDefinition.load(file, data, base)
+    definition = SweepDefinition.load(file, data, base, skip_bad)
     pairs = pairs_of(definition)
     prepared = _prepare_bases(definition, sweeps_dir / (name or definition.name), data_dir) if pairs else {}
     ledger, folder = begin_sweep(definition, name=name, sweeps_dir=sweeps_dir, storage=storage, trials=trials)

@@ -27,6 +27,8 @@ glyphlab transfer characters greek-photos/  (a shipped model learns what the fol
 
 glyphlab transfer digits greek-photos/ --add  (the new letters join the ten digits)
 
+glyphlab transfer characters runes/ --learn-all  (three photos of each: too few to hold some back for a test)
+
 glyphlab transfer runs/mnist-mnist-net-1 greek-photos/ --recipe greek-frozen --print-network  (a report's experiment)
 
 glyphlab transfer runs/mnist-fast-1 runes/ --way finetune --freeze 2 --epochs 30
@@ -58,6 +60,10 @@ def transfer(
         str | None, typer.Option(metavar="all|N|none", help="Fine-tuning leaves all, the first N or no layers alone.")
     ] = None,
     add: Annotated[bool, typer.Option("--add", help="Keep the model's own classes beside the new ones.")] = False,
+    learn_all: Annotated[
+        bool, typer.Option("--learn-all", help="Hold no pictures out; cross-validation alone tells how good it is.")
+    ] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without pictures that cannot be used.")] = False,
     recipe: Annotated[
         str, typer.Option("--recipe", "-r", help="Settings of the training: a recipe's name or a .toml file.")
     ] = "transfer",
@@ -105,6 +111,8 @@ def transfer(
     require_once(changes, "transfer.way", "--way", None if way == "auto" else way)
     require_once(changes, "transfer.freeze", "--freeze", freeze)
     require_once(changes, "transfer.add", "--add", add or None)
+    require_once(changes, "transfer.hold_out", "--learn-all", False if learn_all else None)
+    require_once(changes, "data.skip_bad", "--skip-bad", skip_bad or None)
     with _progress(quiet) as (on_picture, on_fold):
         report = run_transfer(
             base,
@@ -112,6 +120,8 @@ def transfer(
             way=way,
             freeze=_depth(freeze),
             add=add,
+            hold_out=not learn_all,
+            skip_bad=skip_bad,
             recipe=recipe,
             epochs=epochs,
             settings=changes,

@@ -229,7 +229,7 @@ def _export(
         info = replace(info, conformal=_cross_validated(run))
     probs = calibrated(logits, calibration.temperature)
     raw_error = {"ece_uncalibrated": calibration_error(calibrated(logits, 1.0), test.targets)}
-    info = replace(info, figures=_figures(probs, test, info.conformal) | raw_error)
+    info = replace(info, figures=figures_of(probs, test, info.conformal) | raw_error)
     model = build_model(answers.classifier, info)
 
     expected = torch.softmax(torch.from_numpy(logits) / calibration.temperature, dim=1).numpy()
@@ -291,7 +291,7 @@ def _require_framing(framing: str, image_shape: tuple[int, int, int]) -> None:
         )
 
 
-def _figures(probs: NDArray[np.floating], test: GlyphSet, conformal: ConformalTable | None) -> dict[str, Any]:
+def figures_of(probs: NDArray[np.floating], test: GlyphSet, conformal: ConformalTable | None) -> dict[str, Any]:
     """What the test images say of calibrated probabilities [N, K]: shares, 0 to 1, and the mean size of sets."""
     correct = int(np.count_nonzero(probs.argmax(axis=1) == test.targets))
     figures = {
@@ -332,7 +332,7 @@ def _export_int8(report: ExportReport, answers: _Answers, float32_probs: NDArray
         if len(parts.validation):
             validation, targets = model.predict_glyphs(train.images[parts.validation]), train.targets[parts.validation]
             conformal = ConformalTable.fit(validation, targets, balancing_weights(targets))
-        figures = _figures(probs, test, conformal)
+        figures = figures_of(probs, test, conformal)
         set_description(temporary, replace(report.info, precision="int8", conformal=conformal, figures=figures))
         speeds = throughput([model, Recognizer.load(report.path)], test.images)
     return Int8Report(

@@ -244,6 +244,10 @@ class TransferSettings(Section):
     copies: int | Literal["auto"] = Field(
         "auto", description="each picture counts so often in means and probe, varied by [augment]; 1: as it is"
     )
+    hold_out: bool = Field(
+        True,
+        description="without a test part, 15 % of each class test; false: all are learned from and cross-validated",
+    )
 
     def contradictions(self) -> Iterator[str]:
         for key, least in (("freeze", 0), ("copies", 1)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -44,6 +45,8 @@ def test_drawings_are_taught_and_the_model_answers_with_labels(drawings: Path, t
     assert shares == sorted(shares)
     assert 0 <= shares[0] < shares[-1] <= 0.9
     assert result["accuracy"]["mean"] == 1.0
+    facts_of_run = json.loads((Path(result["model"]).parent / "transfer.json").read_text(encoding="utf-8"))
+    assert facts_of_run["pictures"]["train"] == 8  # none is held out
     recognizer = Recognizer.load(result["model"])
     assert set(recognizer.class_names) == {"/", "b"}
     pictures = [next((drawings / folder).iterdir()) for folder in labels]

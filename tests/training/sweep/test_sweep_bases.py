@@ -194,6 +194,7 @@ def test_what_is_not_laid_out_is_said(tmp_path: Path) -> None:
             "transfer.way is 'probe', but a sweep's trials are trained; expected 'frozen'",
         ),
         (EPOCHS, 'transfer.way = "probe"\ntransfer.add = true', "transfer.add keeps old classes"),
+        (EPOCHS, "transfer.hold_out = false", "transfer.hold_out is false, but trials are judged on test images"),
     ],
 )
 def test_settings_that_do_not_fit(space: str, settings: str, message: str) -> None:

@@ -43,6 +43,7 @@ def test_settings_apply_to_every_trial_and_data_can_be_replaced(tiny: Make, tmp_
     assert [trial.point["training.lr"] for trial in trials] == [0.001, 0.001, 0.01, 0.01]
     assert {trial.recipe.network.options["width"] for trial in trials if trial.recipe} == {2}
     assert SweepDefinition.load("fashion-60", data="mnist").base.data.name == "mnist"
+    assert SweepDefinition.load("fashion-60", skip_bad=True).base.data.skip_bad
 
 
 def test_random_plans_are_repeatable_and_grow_at_the_end(tiny: Make) -> None:

@@ -57,6 +57,8 @@ def teach(facts: Value, tell: Tell) -> Value:
         facts["data"],
         way=_WAY,
         add=facts["add"],
+        hold_out=False,  # of three drawings of each character every one counts; what is shown is cross-validated
+        skip_bad=True,  # one that nothing is written on costs that drawing, not the teaching
         runs_dir=facts["runs_dir"],
         on_picture=bar.on_picture,
         on_fold=bar.on_fold,

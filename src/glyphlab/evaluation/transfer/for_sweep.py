@@ -32,18 +32,18 @@ def prepare_bases(
         base = open_base(pair.base, data_dir=data_dir)
         for depth in depths_of(definition):
             frozen_layers(base.classifier, depth)
-        prepared[pair] = _prepared(definition.name, pair, base, on_picture)
+        prepared[pair] = _prepared(definition, pair, base, on_picture)
     return prepared
 
 
-def _prepared(sweep: str, pair: Pair, base: Base, on_picture: OnPicture | None) -> PreparedBase:
+def _prepared(definition: SweepDefinition, pair: Pair, base: Base, on_picture: OnPicture | None) -> PreparedBase:
     folder = user_path(pair.data)
     if not folder.is_dir():
         raise DataError(
-            f"sweep '{sweep}' learns from a folder of pictures a class, and data.name is '{pair.data}', which is no "
-            "folder here; name yours with --data FOLDER"
+            f"sweep '{definition.name}' learns from a folder of pictures a class, and data.name is '{pair.data}', "
+            "which is no folder here; name yours with --data FOLDER"
         )
-    pictures = prepare_pictures(folder, base.info, on_picture)
+    pictures = prepare_pictures(folder, base.info, on_picture, skip_bad=definition.base.data.skip_bad)
     return PreparedBase(
         classifier=base.classifier,
         train=pictures.train,

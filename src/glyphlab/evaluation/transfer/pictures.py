@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,19 @@ class Pictures:
     """Prepared pictures.
 
     unusable: each one's name with what is wrong with it. before: what the network learned from already, if anything.
+    untested: all pictures are learned from, and the test part is the same once more.
     """
 
     train: GlyphSet
     test: GlyphSet
     unusable: tuple[str, ...]
     before: GlyphSet | None = None
+    untested: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """How many there are."""
+        tested = 0 if self.untested else len(self.test)
+        return {"train": len(self.train), "test": tested, "unusable": list(self.unusable)}
 
     @cached_property
     def repeated(self) -> NDArray[np.int64]:
@@ -42,12 +50,21 @@ class Pictures:
         return np.flatnonzero(known)
 
 
-def prepare_pictures(folder: Path, info: ModelInfo, on_picture: OnPicture | None = None) -> Pictures:
+def prepare_pictures(
+    folder: Path,
+    info: ModelInfo,
+    on_picture: OnPicture | None = None,
+    *,
+    hold_out: bool = True,
+    skip_bad: bool = False,
+) -> Pictures:
     """Prepare all pictures of a folder with one folder a class, or with train/ and test/ of such folders.
 
-    Without a test part 15 % of each class, and at least one picture, are held out for it. Pictures that cannot be
-    used are left out and named. on_picture: told of (pictures done, pictures in all).
-    Raises `DataError`: no such folder, one class only, a class with too few usable pictures.
+    hold_out: without a test part 15 % of each class, and at least one picture, are held out for it; else none is.
+    skip_bad: pictures that cannot be used are left out and named; else they are a `DataError`.
+    on_picture: told of (pictures done, pictures in all).
+    Raises `DataError` also for: no such folder, one class only, a class with too few usable pictures, a test part
+    where nothing shall be held out.
     """
     if not folder.is_dir():
         raise DataError(f"no folder {folder}; expected one with a folder of pictures a class, named by the class")
@@ -63,8 +80,27 @@ def prepare_pictures(folder: Path, info: ModelInfo, on_picture: OnPicture | None
             unusable.append(f"{listing.id_of(path)} ({str(error).removeprefix(f'{path}: ')})")
         if on_picture is not None:
             on_picture(number, len(paths))
+    if unusable and not skip_bad:
+        more = f" and {len(unusable) - 1} more" if len(unusable) > 1 else ""
+        raise DataError(
+            f"{listing.name}: cannot use {unusable[0]}{more}; replace or remove such pictures, or leave them out with "
+            "--skip-bad (in Python skip_bad=True)"
+        )
+    if not hold_out:
+        listing = _untested(listing)
     _refuse_too_few(listing, glyphs)
-    return Pictures(_part(listing, "train", glyphs), _part(listing, "test", glyphs), tuple(unusable))
+    train, test = (_part(listing, split, glyphs) for split in get_args(Split))
+    return Pictures(train, test, tuple(unusable), untested=not hold_out)
+
+
+def _untested(listing: Listing) -> Listing:
+    """All pictures to learn from, and the same ones once more in place of a test part."""
+    if listing.test is not None:
+        raise DataError(
+            f"{listing.name} has a test part, so that nothing is held out of the others; leave out --learn-all "
+            "(in Python hold_out=False)"
+        )
+    return replace(listing, test=listing.train)
 
 
 def _part(listing: Listing, split: Split, glyphs: dict[Path, NDArray[np.uint8]]) -> GlyphSet:

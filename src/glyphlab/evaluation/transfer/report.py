@@ -36,9 +36,9 @@ class TransferReport:
 
     run: the new run folder. model: its model file; None where the network cannot be exported. trials: the ways that
     were tried, none for single pictures. untried: those that were not, or not to their end. evaluation: on the test
-    images, with kept classes on theirs as well. frozen: layers that fine-tuning left alone. sheet: the contact sheet.
-    time_seconds: from pictures to model file and figures. fresh: accuracy on the test pictures without those that were
-    learned from as well; None where there are none.
+    images, with kept classes on theirs as well; without any held out, in cross-validation. frozen: layers that
+    fine-tuning left alone. sheet: the contact sheet. time_seconds: from pictures to model file and figures. fresh:
+    accuracy on the test pictures without those that were learned from as well; None where there are none.
     """
 
     run: Run
@@ -65,14 +65,10 @@ class TransferReport:
             "frozen_layers": self.frozen,
             "ways": [trial.to_json() for trial in self.trials],
             "untried": [way.to_json() for way in self.untried],
-            "pictures": {
-                "train": len(self.pictures.train),
-                "test": len(self.pictures.test),
-                "unusable": list(self.pictures.unusable),
-                "sheet": str(self.sheet),
-            },
+            "pictures": self.pictures.to_json() | {"sheet": str(self.sheet)},
             "test": self.evaluation.summary(),
-            "repeated_test_pictures": len(self.pictures.repeated),
+            "cross_validated": self.pictures.untested and bool(self.trials),
+            "repeated_test_pictures": 0 if self.pictures.untested else len(self.pictures.repeated),
             "accuracy_without_repeated": self.fresh,
             "retention": asdict(self.retention) if self.retention else None,
             "time_seconds": round(self.time_seconds, 2),
@@ -104,13 +100,13 @@ class TransferReport:
         """A few short lines for the terminal."""
         lines = [f"way       {self.way}: {SUMMARIES[self.way]}"]
         if self.retention is not None:
-            kept = self.retention
+            kept, tested = self.retention, "cross-validated" if self.pictures.untested else "test"
             lines += [
                 f"old       {kept.after:.2%} of {kept.images:,} {kept.data} test images right, {kept.before:.2%} "
                 f"before ({100 * (kept.after - kept.before):+.2f} points)",
-                f"new       {kept.new:.2%} of {len(self.pictures.test):,} test pictures right",
+                f"new       {kept.new:.2%} of {len(self.evaluation) - kept.images:,} {tested} pictures right",
             ]
-        lines.append(f"test      {self.evaluation.describe()}")
+        lines.append(f"{'judged' if self.pictures.untested else 'test':<10}{self.evaluation.describe()}")
         if self.fresh is not None:
             others = len(self.pictures.test) - len(self.pictures.repeated)
             lines.append(f"fresh     {self.fresh:.2%} of the {others:,} test pictures that were not learned from")

@@ -23,6 +23,7 @@ from glyphlab.evaluation.export import conclude
 from glyphlab.evaluation.pictures import draw_examples
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.transfer.base import Base, open_base
+from glyphlab.evaluation.transfer.folds import judged_in_folds, state
 from glyphlab.evaluation.transfer.pictures import Pictures, prepare_pictures
 from glyphlab.evaluation.transfer.report import Retention, TransferReport
 from glyphlab.networks import registry
@@ -60,6 +61,8 @@ def transfer(
     way: str = "auto",
     freeze: str | int | None = None,
     add: bool = False,
+    hold_out: bool = True,
+    skip_bad: bool = False,
     recipe: Recipe | str | Path = DEFAULT_RECIPE,
     epochs: int | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -80,7 +83,9 @@ def transfer(
     a folder of pictures a class, or with train/ and test/ of such. way: "means", "probe", "finetune", "frozen", or
     "auto": the best in cross-validation on the training pictures, by the rule of `training.transfer.choice`. freeze:
     for fine-tuning, "all", "none" or how many layers. add: the new classes join the base's own; where the base's data
-    are at hand some of it is rehearsed. recipe, epochs, settings: of the training, see `recipes/transfer.toml`.
+    are at hand some of it is rehearsed. hold_out: without a test part, some pictures of each class are kept back to
+    test by; with False all are learned from, and the figures are those of cross-validation. skip_bad: go on without
+    pictures that cannot be used. recipe, epochs, settings: of the training, see `recipes/transfer.toml`.
     seconds: with "auto", ways that would take longer are not tried; None: all are. weights: a file of an ImageNet
     network's weights, instead of the usual ones.
 
@@ -89,11 +94,20 @@ def transfer(
     """
     began = time.monotonic()
     reporter = reporter or Silent()
-    chosen, frozen_recipe = _recipes(recipe, way, freeze, add, epochs, dict(settings or {}))
+    asked = {
+        "transfer.freeze": freeze,
+        "transfer.add": add or None,
+        "transfer.hold_out": None if hold_out else False,
+        "data.skip_bad": skip_bad or None,
+        "training.epochs": epochs,
+    }
+    changes = dict(settings or {}) | {key: value for key, value in asked.items() if value is not None}
+    chosen, frozen_recipe = _recipes(recipe, way, changes)
     opened = open_base(base, runs_dir, data_dir, weights)
     depth = (chosen.transfer or TransferSettings()).freeze or "none"
     frozen_layers(opened.classifier, depth)  # more than it has are refused before any work is done
-    pictures = prepare_pictures(user_path(data), opened.info, on_picture)
+    hold_out, skip_bad = (chosen.transfer or TransferSettings()).hold_out, chosen.data.skip_bad
+    pictures = prepare_pictures(user_path(data), opened.info, on_picture, hold_out=hold_out, skip_bad=skip_bad)
     if opened.run is not None:
         pictures = replace(pictures, before=opened.data("train", data_dir))
     if chosen.transfer is not None and chosen.transfer.add:
@@ -103,7 +117,8 @@ def transfer(
 
     deadline = began + (math.inf if seconds is None else (1 - _RESERVE) * seconds)
     choice, learned, trial = _learn(task, reporter, on_fold, lambda: deadline - time.monotonic())
-    conformal = _make_certain(task, opened, learned, trial)
+    factor = _certainty(task, opened, learned, trial)
+    conformal = _make_certain(task, learned, trial, factor)
     old = opened.data("test", data_dir) if task.kept else None
     test = _test_part(task, pictures.test, old)
     facts = _facts(opened, pictures, task, choice, learned, sheet) | {
@@ -112,6 +127,9 @@ def transfer(
     recorded = recorded_recipe(learned, task.settings, _resolved_name(opened), opened.info.framing, opened.info.invert)
     run = write_run(Path(runs_dir), learned, recorded, task.glyphs, test, facts)
     evaluation, model = _conclude(run, conformal, reporter)
+    if pictures.untested and trial is not None:
+        evaluation, test = judged_in_folds(task, trial, factor, test, evaluation)
+        state(run, evaluation, test)
     draw_examples(evaluation, test, _examples(evaluation), evaluation_folder(run) / "examples.png")
     return TransferReport(
         run=run,
@@ -130,33 +148,20 @@ def transfer(
     )
 
 
-def _recipes(
-    recipe: Recipe | str | Path,
-    way: str,
-    freeze: str | int | None,
-    add: bool,
-    epochs: int | None,
-    settings: dict[str, Any],
-) -> tuple[Recipe, Recipe]:
+def _recipes(recipe: Recipe | str | Path, way: str, settings: Mapping[str, Any]) -> tuple[Recipe, Recipe]:
     """The recipe with the caller's changes, and the one that the way "frozen" follows."""
     given = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     own = given.transfer or TransferSettings()
     way = str(settings.get("transfer.way", own.way)) if way == "auto" else way
     if way not in ("auto", *WAYS):
         raise RecipeError(f"unknown way '{way}'; {did_you_mean(way, ('auto', *WAYS))}")
-    if epochs is not None:
-        settings["training.epochs"] = epochs
     if way in ("means", "probe") and any(key.startswith("training.") and key != "training.seed" for key in settings):
         raise RecipeError(f"way '{way}' solves for its last layer and is not trained; leave out epochs and training.*")
     _refuse_without_effect(given, settings)
     changes: dict[str, Any] = {"data.validation": 0.0, "transfer.way": way}
     if given.data.folds is not None:
         changes |= {"data.folds": None, "data.fold": None}
-    if add:
-        changes["transfer.add"] = True
-    if freeze is not None:
-        changes["transfer.freeze"] = freeze
-    chosen = given.with_settings(changes | settings)
+    chosen = given.with_settings({**changes, **settings})
     if own.way == "frozen":
         return chosen, chosen
     # The way "frozen" stays as the report has it, but for what concerns it when it is one of several.
@@ -171,12 +176,9 @@ def _recipes(
 
 def _refuse_without_effect(given: Recipe, settings: Mapping[str, Any]) -> None:
     """`RecipeError` for settings that a transfer takes from its base and its pictures."""
-    for key in settings:
-        if key.partition(".")[0] in ("data", "network") or key in (
-            "transfer.base",
-            "transfer.framing",
-            "transfer.invert",
-        ):
+    recorded = ("transfer.base", "transfer.framing", "transfer.invert")
+    for key in settings.keys() - {"data.skip_bad"}:
+        if key.partition(".")[0] in ("data", "network") or key in recorded:
             raise RecipeError(f"{key} has no effect in a transfer: the base and the pictures decide; leave it out")
     if given.training.teachers is not None or "training.teachers" in settings:
         raise RecipeError("training.teachers has no effect in a transfer; remove it")
@@ -188,11 +190,12 @@ def _show(pictures: Pictures, runs_dir: Path, reporter: Reporter) -> Path:
     save_sheet(contact_sheet(train, _SHOWN_A_CLASS), path)
     for unusable in pictures.unusable:
         reporter.note(f"left out: {unusable}")
+    test = "none held out" if pictures.untested else f"{len(pictures.test):,} to test"
     reporter.note(
-        f"{len(train):,} pictures of {len(train.class_names)} classes to learn from, {len(pictures.test):,} to test; "
+        f"{len(train):,} pictures of {len(train.class_names)} classes to learn from, {test}; "
         f"as the network sees them: {path}"
     )
-    if len(pictures.repeated):
+    if len(pictures.repeated) and not pictures.untested:
         reporter.note(
             f"{len(pictures.repeated)} of the pictures to test are also among those that the network learns or learned "
             "from; judge by the others"
@@ -239,25 +242,34 @@ def _learn(
     return choice, learn(task, best.way, everything, best.tuning, reporter), best
 
 
-def _make_certain(task: Task, base: Base, learned: Learned, trial: Trial | None) -> ConformalTable | None:
-    """Scale the last layer so that probabilities mean what they say; also the thresholds for sets of answers.
+def _certainty(task: Task, base: Base, learned: Learned, trial: Trial | None) -> float:
+    """The factor for the last layer's logits with which probabilities mean what they say, by cross-validation.
 
-    Both rest on the answers of cross-validation. New columns beside old ones that nothing is rehearsed of are
-    lowered, and keep the certainty of the old.
+    New classes beside old ones that nothing is rehearsed of keep the certainty of the old. Untried, the pictures that
+    were learned from are all there is to judge by.
+    """
+    if task.kept and not task.rehearses:
+        return 1 / base.info.temperature
+    if trial is not None:
+        return trial.certainty
+    views = task.views
+    return certainty(Head.of(learned.classifier).logits(views.features), task.glyphs.targets[views.source])
+
+
+def _make_certain(task: Task, learned: Learned, trial: Trial | None, factor: float) -> ConformalTable | None:
+    """Scale the last layer; new columns beside old ones that nothing is rehearsed of are lowered as well.
+
+    Also the thresholds for sets of answers, where cross-validation tells them.
     """
     head, views = Head.of(learned.classifier), task.views
-    if task.kept and not task.rehearses:
-        # Untried, the pictures that were learned from are all there is to judge by.
+    restrains = bool(task.kept) and not task.rehearses
+    if restrains:
         surplus = surplus_of(head.logits(views.features), task.kept) if trial is None else trial.lowered
         head = restrained(head, task.kept, views.features, surplus)
-        head.scaled(1 / base.info.temperature).put_into(learned.classifier)
+    head.scaled(factor).put_into(learned.classifier)
+    if trial is None or restrains:
         return None
-    if trial is None:
-        factor = certainty(head.logits(views.features), task.glyphs.targets[views.source])
-        head.scaled(factor).put_into(learned.classifier)
-        return None
-    head.scaled(trial.certainty).put_into(learned.classifier)
-    probs = calibrated(trial.logits * np.float32(trial.certainty), 1.0)
+    probs = calibrated(trial.logits * np.float32(factor), 1.0)
     return ConformalTable.fit(probs, trial.targets, balancing_weights(trial.targets))
 
 
@@ -332,7 +344,7 @@ def _facts(base: Base, pictures: Pictures, task: Task, choice: Choice, learned: 
         "frozen_layers": task.frozen if learned.way == "finetune" else None,
         "kept_classes": task.kept,
         "rehearsed": int(np.count_nonzero(task.glyphs.targets < task.kept)),
-        "pictures": {"train": len(pictures.train), "test": len(pictures.test), "unusable": list(pictures.unusable)},
+        "pictures": pictures.to_json(),
         "sheet": str(sheet),
         "ways": [trial.to_json() for trial in choice.trials],
         "untried": [way.to_json() for way in choice.untried],

@@ -66,11 +66,14 @@ class SweepDefinition:
     prediction: Prediction | None = None
 
     @classmethod
-    def load(cls, name_or_path: str | Path, data: str | None = None, base: str | None = None) -> SweepDefinition:
+    def load(
+        cls, name_or_path: str | Path, data: str | None = None, base: str | None = None, skip_bad: bool = False
+    ) -> SweepDefinition:
         """Read a shipped sweep by name, or a TOML file by path. Raises `RecipeError` that lists every mistake.
 
         data: replaces the data set of the file: a known name, or the path of a folder or CSV file. base: the run or
-        model that the trials begin with, for recipes with a [transfer].
+        model that the trials begin with, for recipes with a [transfer]. skip_bad: go on without pictures that cannot
+        be read.
         """
         text = str(name_or_path)
         if not text.endswith(".toml"):
@@ -80,7 +83,7 @@ class SweepDefinition:
                     "(a sweep of your own is given by its path, ending in .toml)"
                 )
             content = shipped_folder().joinpath(f"{text}.toml").read_text(encoding="utf-8")
-            return cls.from_toml(content, text, data=data, base=base)
+            return cls.from_toml(content, text, data=data, base=base, skip_bad=skip_bad)
         path = Path(text)
         try:
             content = read_text(path)
@@ -88,19 +91,26 @@ class SweepDefinition:
             raise RecipeError(f"cannot read the sweep {path}: {error.strerror or error}") from error
         except UnicodeDecodeError as error:
             raise RecipeError(f"cannot read the sweep {path}: it is no text in UTF-8") from error
-        return cls.from_toml(content, path.stem, path.parent, data, base)
+        return cls.from_toml(content, path.stem, path.parent, data, base, skip_bad)
 
     @classmethod
     def from_toml(
-        cls, text: str, name: str, folder: Path = Path(), data: str | None = None, base: str | None = None
+        cls,
+        text: str,
+        name: str,
+        folder: Path = Path(),
+        data: str | None = None,
+        base: str | None = None,
+        skip_bad: bool = False,
     ) -> SweepDefinition:
-        """Parse TOML text; recipes that are files lie in `folder`. data, base: as for `load`. Raises `RecipeError`."""
+        """Parse TOML text; recipes that are files lie in `folder`. The others: as for `load`. Raises `RecipeError`."""
         try:
             table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise RecipeError(f"sweep '{name}' is not valid TOML: {error}") from error
         parsed = SweepFile.checked(name, table)
-        settings = flat(parsed.settings) | ({} if data is None else {"data.name": data})
+        given = {"data.name": data, "data.skip_bad": skip_bad or None}
+        settings = flat(parsed.settings) | {key: value for key, value in given.items() if value is not None}
         parsed = parsed.model_copy(update={"settings": settings, "base": parsed.base if base is None else base})
         recipe = base_recipe(name, parsed, folder)
         space, mistakes = Space.parse(parsed.space)
@@ -288,6 +298,8 @@ def _refuse_unjudged(recipe: Recipe | None) -> None:
         return
     if recipe.transfer is not None and recipe.transfer.add:
         raise RecipeError(": transfer.add keeps old classes, which the validation images do not show; remove it")
+    if recipe.transfer is not None and not recipe.transfer.hold_out:
+        raise RecipeError(": transfer.hold_out is false, but trials are judged on test images at the end; remove it")
     if recipe.transfer is not None and recipe.transfer.way not in TRAINED_WAYS:
         raise RecipeError(
             f": transfer.way is '{recipe.transfer.way}', but a sweep's trials are trained; expected "

@@ -22,7 +22,7 @@ from glyphlab.training.sweep.space import Space, flat
 
 _SHOWN_MISTAKES = 4
 _DECIDED_BY_THE_BASE = (
-    "data.size", "data.channels", "data.invert", "data.skip_bad", "data.mean", "data.std",
+    "data.size", "data.channels", "data.invert", "data.mean", "data.std",
     "training.teachers", "training.distillation", "transfer.framing", "transfer.invert",
 )  # fmt: skip
 

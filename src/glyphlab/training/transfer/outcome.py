@@ -40,6 +40,7 @@ def recorded_recipe(learned: Learned, asked: TransferSettings, base: str, framin
     changes: dict[str, Any] = {f"network.{key}": value for key, value in spec.network_section().items()}
     changes |= {"transfer.base": base, "transfer.framing": framing or "", "transfer.invert": invert}
     changes |= {"transfer.way": learned.way, "transfer.add": asked.add, "transfer.copies": asked.copies}
+    changes |= {"transfer.hold_out": asked.hold_out}
     changes["transfer.freeze"] = asked.freeze if learned.way == "finetune" else None
     if not isinstance(settings.training.epochs, int):  # solved for, not trained
         changes["training.epochs"] = 1
@@ -69,7 +70,7 @@ def write_run(
         folder = run.folder / GLYPHS
         train.save(saved_path(folder, "train"))
         test.save(saved_path(folder, "test"))
-        run.set_recipe(recipe.with_settings({"data.name": str(folder.resolve())}))
+        run.set_recipe(recipe.with_settings({"data.name": str(folder.resolve()), "data.skip_bad": None}))
         write_json(run.folder / FACTS, facts)
         state = _finished(learned, train, recipe, facts["time_seconds"])
         run.save_epoch(state)
