@@ -36,6 +36,9 @@ def report(
     projection: Annotated[
         str, typer.Option("--map", help="How the feature space is laid out: pca, tsne or none.")
     ] = "pca",
+    inside: Annotated[
+        bool, typer.Option(help="With pictures of what goes on inside the network, some ten seconds of work.")
+    ] = True,
     others: Annotated[
         list[str] | None,
         typer.Option("--with", metavar="RUN", help="Another run whose network judges the images as well; repeatable."),
@@ -74,6 +77,7 @@ def report(
             path=out,
             others=asked,
             projection="tsne" if projection == "tsne" else "none" if projection == "none" else "pca",
+            looks=inside,
             data_dir=data_dir,
             runs_dir=runs_dir,
             force=force,

@@ -12,11 +12,13 @@ import pytest
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError
 from glyphlab.evaluation.labels.outofsample import OutOfSample
-from glyphlab.evaluation.report import labels, report, report_path, write_report
+from glyphlab.evaluation.report import inside, labels, report, report_path, write_report
 from glyphlab.evaluation.report.page import is_report, json_for_page
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.training.run import Run
 from glyphlab.training.train import train
+
+EXCITING = "The input that most excites each class"
 
 
 def test_the_page_asks_for_nothing_and_says_so(written: Any) -> None:
@@ -48,8 +50,8 @@ def test_a_report_is_replaced_but_nothing_else(written: Any, tmp_path: Path) -> 
     with pytest.raises(RunError, match=r"mine.html exists and is no report of ours; .*--force"):
         write_report(written.run, written.evaluation, written.glyphs, mine)
     assert mine.read_text(encoding="utf-8") == "<p>my own page"
-    write_report(written.run, written.evaluation, written.glyphs, mine, force=True)
-    write_report(written.run, written.evaluation, written.glyphs, mine)  # now it is one of ours
+    write_report(written.run, written.evaluation, written.glyphs, mine, looks=False, force=True)
+    write_report(written.run, written.evaluation, written.glyphs, mine, looks=False)  # now it is one of ours
     assert is_report(mine.read_bytes()[:4096])
 
 
@@ -75,9 +77,20 @@ def test_the_path_tells_other_data_and_parts(hostile_run: Run) -> None:
 
 def test_progress_is_told(written: Any, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    report(written.run, path=tmp_path / "r.html", projection="none", on_progress=lambda *news: told.append(news))
+    path = tmp_path / "r.html"
+    report(written.run, path=path, projection="none", looks=False, on_progress=lambda *news: told.append(news))
     assert told[0] == ("asking the network", 0, 1) and told[-1][1] == told[-1][2]
-    assert 'id="map"' not in (tmp_path / "r.html").read_text(encoding="utf-8")
+    page = path.read_text(encoding="utf-8")
+    assert 'id="map"' not in page and EXCITING not in page
+
+
+def test_large_images_are_not_looked_at_for_minutes(
+    written: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert EXCITING in written.path.read_text(encoding="utf-8")
+    monkeypatch.setattr(inside, "_LARGEST_LOOKED_INTO", written.glyphs.images.shape[1] - 1)
+    page = write_report(written.run, written.evaluation, written.glyphs, tmp_path / "r.html")
+    assert EXCITING not in page.read_text(encoding="utf-8")
 
 
 def test_images_of_one_class_without_mistakes(written: Any, tmp_path: Path) -> None:
@@ -86,7 +99,7 @@ def test_images_of_one_class_without_mistakes(written: Any, tmp_path: Path) -> N
     logits = np.full((2, 3), -4.0, dtype=np.float32)
     logits[:, glyphs.targets[0]] = 4
     evaluation = Evaluation.from_logits(logits, glyphs)
-    page = write_report(written.run, evaluation, glyphs, tmp_path / "two.html").read_text(encoding="utf-8")
+    page = write_report(written.run, evaluation, glyphs, tmp_path / "two.html", looks=False).read_text(encoding="utf-8")
     assert "There are none." in page and "100\u00a0%" in page
 
 
@@ -101,6 +114,11 @@ def test_a_convolution_on_colour_pictures(tmp_path: Path) -> None:
     run = train(data=tmp_path / "data", settings=settings, runs_dir=tmp_path / "runs")
     page = report(run).read_text(encoding="utf-8")
     assert "filters of" in page and '<body class="photo">' in page
+    titles = re.findall(r"<summary>([^<]*)</summary>", page)
+    responses = "What each filter answers, by cv2.filter2D and by the layer: conv"
+    assert {f"{responses}1", f"{responses}2", "Maps through the depth", "The pixels that answers rest on", EXCITING} < {
+        *titles
+    }
 
 
 def test_training_labels_come_from_kfold(written: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +127,7 @@ def test_training_labels_come_from_kfold(written: Any, tmp_path: Path, monkeypat
     probs[7] = np.roll(probs[7], 1)  # the networks are sure of another class
     result = OutOfSample(probs, np.ones(60, dtype=np.int8), written.glyphs)
     monkeypatch.setattr(labels, "load_out_of_sample", lambda run, data_dir: result)
-    path = write_report(written.run, written.evaluation, written.glyphs, tmp_path / "k.html")
+    path = write_report(written.run, written.evaluation, written.glyphs, tmp_path / "k.html", looks=False)
     page = path.read_text(encoding="utf-8")
     assert "Confident learning calls 1 label suspicious" in page and page.count('class="tile plain"') == 1
 

@@ -57,7 +57,8 @@ class Wishes:
 
     what: some of `WHAT`; None: all that the network allows. layer: a convolution's name or number; None: the first
     few. view: of filters, see `filter_pictures`. border: of responses. method: of the feature space. seed: of the
-    feature space's drawing and of the inputs that excite.
+    feature space's drawing and of the inputs that excite. classes: that these excite, by number; None: all, but of very
+    many the likeliest.
     """
 
     what: tuple[str, ...] | None = None
@@ -66,6 +67,7 @@ class Wishes:
     border: Border = "reflect"
     method: Method = "tsne"
     seed: int = 0
+    classes: tuple[int, ...] | None = None
 
     @classmethod
     def checked(
@@ -100,9 +102,9 @@ class Inspection:
 
     def describe(self) -> str:
         """What was written, and the figures worth a line, for the terminal."""
-        lines = [f"{path.name:<22} {_ABOUT.get(path.stem.split('-')[0], '')}".rstrip() for path in self.files]
-        if about := self.facts.get("image"):
-            lines.insert(0, f"shown: {about['name']}, taken for {about['prediction']} ({about['probability']:.1%})")
+        lines = [f"{path.name:<22} {about(path)}".rstrip() for path in self.files]
+        if shown := self.facts.get("image"):
+            lines.insert(0, f"shown: {shown['name']}, taken for {shown['prediction']} ({shown['probability']:.1%})")
         for layer, facts in self.facts.get("responses", {}).items():
             lines.append(
                 f"check: responses of {layer} make the layer's output to {facts['largest_difference_to_layer']:.0e}"
@@ -116,6 +118,11 @@ class Inspection:
         """Where a picture of this name goes; it counts as written."""
         self.files.append(self.folder / name)
         return self.files[-1]
+
+
+def about(picture: Path) -> str:
+    """What a picture of an inspection shows, in a few words."""
+    return _ABOUT.get(picture.stem.split("-")[0], "")
 
 
 def claim(folder: Path, force: bool = False) -> None:
@@ -246,8 +253,8 @@ def _excite(
     subject: Subject, shown: Shown | None, wishes: Wishes, found: Inspection, tell: Callable[[float], None]
 ) -> None:
     names = subject.classifier.spec.class_names
-    classes: Sequence[int] = range(len(names))
-    if len(names) > _MOST_CLASSES:
+    classes: Sequence[int] = range(len(names)) if wishes.classes is None else wishes.classes
+    if len(classes) > _MOST_CLASSES:
         likely = range(_LIKELIEST) if shown is None else np.argsort(-subject.probs(shown.image))[:_LIKELIEST].tolist()
         classes = list(likely)
         found.notes.append(f"inputs that excite were found for {len(classes)} of {len(names):,} classes")

@@ -1,4 +1,4 @@
-"""The inside of the network for the page: its layers, its first filters and the map of its feature space."""
+"""The inside of the network for the page: layers, first filters, the map of its feature space, what it looks at."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import base64
 import io
 import math
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
@@ -15,6 +17,8 @@ from torch import nn
 
 from glyphlab.evaluation.inspect.feature_map import project
 from glyphlab.evaluation.inspect.filters import filter_pictures, filters_of, layer_names
+from glyphlab.evaluation.inspect.inspection import Wishes, about, inspect
+from glyphlab.evaluation.inspect.subject import Subject as Inspected
 from glyphlab.evaluation.metrics import Integers
 from glyphlab.evaluation.report import charts
 from glyphlab.evaluation.report.atlas import png_uri
@@ -28,6 +32,8 @@ Projection = Literal["pca", "tsne", "none"]
 _MOST_FILTERS = 64
 _FEWEST_POINTS, _MOST_POINTS = 4, 3000
 _MANY_CLASSES = 12  # from which on two principal components show little
+_LARGEST_LOOKED_INTO = 64  # pixels along a side; larger images take minutes
+_MOST_EXCITED = 10  # classes
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,41 @@ def space(subject: Subject, method: Projection) -> Space | None:
     if method == "pca" and len(subject.names) > _MANY_CLASSES:
         caption += " With so many classes t-SNE separates them better: glyphlab report RUN --map tsne."
     return Space(drawn, chosen, caption)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A picture of an inspection, as a data URI. folded: the page shows its title first."""
+
+    title: str
+    uri: str
+    folded: bool
+
+
+def looks(subject: Subject) -> list[Look]:
+    """What the network makes of an image, what its answers rest on, and what excites the classes it knows least.
+
+    As `glyphlab inspect` draws it. None for images that are large, of which that takes minutes.
+    """
+    spec = subject.classifier.spec
+    if max(spec.image_shape[1:]) > _LARGEST_LOOKED_INTO:
+        return []
+    of_convolutions = ("responses", "maps") if layer_names(subject.classifier) else ()
+    hardest = np.argsort(subject.evaluation.per_class.recall, kind="stable")[:_MOST_EXCITED]
+    wishes = Wishes((*of_convolutions, "saliency", "excite"), classes=tuple(np.sort(hardest).tolist()))
+    inspected = Inspected(subject.run.name, subject.classifier, lambda: subject.glyphs)
+    with TemporaryDirectory() as folder:
+        pictures = inspect(inspected, Path(folder), wishes).files
+        return [_look(path, len(spec.class_names)) for path in pictures]
+
+
+def _look(picture: Path, classes: int) -> Look:
+    part, _, layer = picture.stem.partition("-")
+    title = about(picture)[0].upper() + about(picture)[1:] + (f": {layer}" if layer else "")
+    if part == "excite" and classes > _MOST_EXCITED:
+        title += f": of the {_MOST_EXCITED} that it recognises least"
+    uri = "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")
+    return Look(title, uri, folded=part == "responses")
 
 
 def _sheet(weights: NDArray[np.float32], title: str) -> Filters:

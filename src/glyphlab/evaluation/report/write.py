@@ -31,7 +31,7 @@ from glyphlab.files import write_bytes
 from glyphlab.networks.classifier import Classifier
 from glyphlab.training.run import Run
 
-_WRITING, _PARTS = "writing the report", 4
+_WRITING, _PARTS = "writing the report", 5
 _GALLERY_WITHOUT_SCRIPT = 60
 _READ_TO_RECOGNISE = 4096  # bytes of an existing file
 
@@ -44,6 +44,7 @@ def report(
     path: str | Path | None = None,
     others: Sequence[Run | str | Path] = (),
     projection: Projection = "pca",
+    looks: bool = True,
     data_dir: str | Path | None = None,
     runs_dir: str | Path = "runs",
     force: bool = False,
@@ -55,7 +56,8 @@ def report(
         report("mnist-fast-1", "my-digits/", path=Path("mine.html"))
 
     others: further runs, whose answers bear on the verdicts about mistakes. projection: how the feature space is laid
-    flat. Raises as `evaluate` and `write_report` do.
+    flat. looks: with pictures of what goes on inside the network, some ten seconds of work. Raises as `evaluate` and
+    `write_report` do.
     """
     if projection not in get_args(Projection):
         raise GlyphlabError(f"projection is '{projection}'; {did_you_mean(projection, get_args(Projection))}")
@@ -81,6 +83,7 @@ def report(
         classifier=classifier,
         examination=examination,
         projection=projection,
+        looks=looks,
         data_dir=data_dir,
         force=force,
         on_progress=on_progress,
@@ -97,6 +100,7 @@ def write_report(
     classifier: Classifier | None = None,
     examination: Examination | None = None,
     projection: Projection = "pca",
+    looks: bool = True,
     data_dir: Path | None = None,
     force: bool = False,
     on_progress: Progress = lambda task, done, total: None,
@@ -105,8 +109,8 @@ def write_report(
 
     glyphs: the evaluated images, as `judge` returned them. path: default `report_path`. data: what they were asked for
     by; None: the run's own. classifier, examination: where they are at hand already. projection: how the feature space
-    is laid out; "tsne" takes longer. force: replace a file that is no report. on_progress: told what is being done,
-    how much of it is done, and how much there is.
+    is laid out; "tsne" takes longer. looks: with pictures of what goes on inside. force: replace a file that is no
+    report. on_progress: told what is being done, how much of it is done, and how much there is.
 
     Raises `RunError` when the file exists and is no report, or cannot be written, and for a run without weights.
     """
@@ -124,10 +128,12 @@ def write_report(
     on_progress(_WRITING, next(parts), _PARTS)
     space = inside.space(subject, projection)
     on_progress(_WRITING, next(parts), _PARTS)
+    pictures = inside.looks(subject) if looks else []
+    on_progress(_WRITING, next(parts), _PARTS)
     training = training_labels(subject, data_dir)
     on_progress(_WRITING, next(parts), _PARTS)
     standing = Standing.of(subject, data)
-    content = _content(subject, shown, standing) | {"space": space, "training": training}
+    content = _content(subject, shown, standing) | {"space": space, "looks": pictures, "training": training}
     atlases = [shown.atlas, near.atlas if near else None, training.atlas if training else None]
     css = "\n".join(atlas.css() for atlas in atlases if atlas is not None)
     write_bytes(path, render(content, page_data(subject, shown, near, space), css))
