@@ -159,6 +159,9 @@ def test_bad_pages_are_named_and_the_others_are_read(asked: Asked, folder: Path)
     assert "bad.png: not a picture" in lines[0]
     assert "gone.png: no such file or folder" in lines[1]
     assert "noise.png: too many marks" in lines[2]
+    document = json.loads(run(folder / "bad.png", folder / "page20.png", "--json").stdout)
+    assert [page["text"] for page in document["pages"]] == ["20"]
+    assert len(document["errors"]) == 1 and "bad.png: not a picture" in document["errors"][0]
 
 
 def test_of_a_page_without_writing_it_is_said(asked: Asked, folder: Path) -> None:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from glyphlab.cli.bars import LINE_EVERY_SECONDS
 from glyphlab.cli.console import stderr
+from glyphlab.evaluation.wording import counted
 from glyphlab.training.progress import Plan, Reporter, Silent, StepNews
 
 if TYPE_CHECKING:
@@ -40,9 +41,8 @@ class PlainLines:
         """Remember the plan and say the title."""
         self._plan = plan
         self._last_line = time.monotonic()
-        self._console.print(
-            f"training {escape(plan.title)}: {plan.total_epochs} epochs of {plan.steps_per_epoch:,} steps"
-        )
+        length = f"{counted(plan.total_epochs, 'epoch')} of {counted(plan.steps_per_epoch, 'step')}"
+        self._console.print(f"training {escape(plan.title)}: {length}")
 
     def step(self, news: StepNews) -> None:
         """Print a line when there was none for a while."""

@@ -64,14 +64,15 @@ def read(
     pairs of English count, and the case of letters that look alike in both,
     such as c and C, is a guess; --no-context leaves all that out.
 
-    A page that cannot be used is named on standard error, the others are
-    read, and the exit code is 2.
+    A page that cannot be used is named on standard error (and among the
+    "errors" of --json), the others are read, and the exit code is 2.
     """
     from glyphlab.cli.answers import DrawnNames
     from glyphlab.errors import GlyphlabError, ImageError
     from glyphlab.files import refuse_replacing, refuse_replacing_in, write_text
     from glyphlab.recognition.documents import PAGE_SUFFIXES, page_name, pages_of
     from glyphlab.recognition.formats import WRITERS
+    from glyphlab.recognition.formats import as_json as json_of
     from glyphlab.recognition.modelfile import find_model
     from glyphlab.recognition.overlay import save_overlay
     from glyphlab.recognition.reader import read as read_page
@@ -92,11 +93,10 @@ def read(
         refuse_replacing_in(overlay, ".png", find_pictures(pages, lambda error: None, PAGE_SUFFIXES))
     if out is not None:
         refuse_replacing(out, chain([find_model(model)], find_pictures(pages, lambda error: None, PAGE_SUFFIXES)))
-    failures = 0
+    failures: list[str] = []
 
     def fail(error: ImageError) -> None:
-        nonlocal failures
-        failures += 1
+        failures.append(str(error))
         complain(error)
 
     done: list[Named] = []
@@ -118,7 +118,7 @@ def read(
             if overlay is not None:
                 wanted_name = path.stem if number == 1 else f"{path.stem}-{number}"
                 save_overlay(pixels, page, overlay / f"{drawn.take(wanted_name)}.png")
-    text = WRITERS[wanted[0]](done)
+    text = json_of(done, failures) if as_json else WRITERS[wanted[0]](done)
     if out is not None:
         write_text(out, text)
     else:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from glyphlab.cli.console import AsJson, DataDir, complain, print_json, print_table, stdout
 from glyphlab.cli.usage import App
 from glyphlab.errors import quoted
+from glyphlab.evaluation.wording import counted
 
 if TYPE_CHECKING:
     from glyphlab.training.sweep.bases import Pair, PreparedBase
@@ -251,7 +252,7 @@ def _print_standing(results: SweepResults) -> None:
         console.print(
             f"best: trial {escape(best.label)}, {best.result['accuracy']:.2%} of "
             f"{best.result['validation_images']:,} validation images"
-            + (f" ({alike} others are too close for these images to tell)" if alike else "")
+            + (f" (as good, as far as these images can tell: {counted(alike, 'other')})" if alike else "")
         )
 
 

@@ -14,6 +14,7 @@ from glyphlab.cli.console import AsJson, DataDir, complain, print_json, stdout
 from glyphlab.cli.settings import parse_settings, require_once
 from glyphlab.cli.stopping import stop_leaves
 from glyphlab.errors import GlyphlabError, RecipeError, quoted
+from glyphlab.evaluation.wording import counted
 
 if TYPE_CHECKING:
     from glyphlab.evaluation.result import Evaluation
@@ -124,7 +125,7 @@ def train(
         _print_outcome(run, evaluation)
     if interrupted:
         again = f"continue with: glyphlab train --resume {quoted(run.folder)}"
-        complain(f"stopped; {run.status['epochs']} epochs are kept; {again}")
+        complain(f"stopped; kept: {counted(run.status['epochs'], 'epoch')}; {again}")
         sys.exit(130)
 
 
@@ -172,7 +173,7 @@ def _print_outcome(run: Run, evaluation: Evaluation | None) -> None:
     status, console = run.status, stdout()
     console.print(
         f"\n[bold]{escape(run.name)}[/]: {status['status']}, "
-        f"{status['epochs']} epochs in {status['time_seconds']:.0f} s"
+        f"{counted(status['epochs'], 'epoch')} in {status['time_seconds']:.0f} s"
     )
     if status["best"]:
         best = status["best"]

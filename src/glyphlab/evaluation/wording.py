@@ -17,6 +17,11 @@ def percent(share: float, decimals: int = 1) -> str:
     return f"{100 * share:.{decimals}f}"
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 image``, ``2,000 images``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def shortened(name: str, longest: int = 16) -> str:
     """A class name cut to `longest` characters."""
     return name if len(name) <= longest else name[: longest - 1] + "…"

@@ -28,13 +28,16 @@ def as_text(pages: Sequence[Named]) -> str:
     return "\f".join(page.text + "\n" if page.lines else "" for _, page in pages)
 
 
-def as_json(pages: Sequence[Named]) -> str:
+def as_json(pages: Sequence[Named], errors: Sequence[str] | None = None) -> str:
     """One JSON document: ``{"pages": [{"file", "text", "width", "height", "skew_degrees", "lines": [...]}]}``.
 
     A line holds "text", "box" and "words", a word the same with "probability" and "characters", a character "text",
-    "box", "probability" and "alternatives". A box is [left, top, right, bottom].
+    "box", "probability" and "alternatives". A box is [left, top, right, bottom]. errors: what was wrong with other
+    pages, the document's "errors"; None: there were none besides.
     """
-    document = {"pages": [_page_json(name, page) for name, page in pages]}
+    document: dict[str, Any] = {"pages": [_page_json(name, page) for name, page in pages]}
+    if errors is not None:
+        document["errors"] = list(errors)
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -95,7 +95,7 @@ def test_the_remark_is_carried_over(glyphs: GlyphSet) -> None:
 def test_corrections_that_do_not_fit_are_refused(glyphs: GlyphSet, row: Correction, problem: str) -> None:
     with pytest.raises(DataError, match=problem):
         apply_corrections(glyphs, [row])
-    with pytest.raises(DataError, match=problem + ".*; 1 more rows do not fit"):
+    with pytest.raises(DataError, match=problem + ".*; and 1 further row"):
         apply_corrections(glyphs, [row, replace(row, id="98")])
 
 

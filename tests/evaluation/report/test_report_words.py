@@ -15,8 +15,9 @@ from glyphlab.evaluation.mistakes.examination import examine
 from glyphlab.evaluation.report.facts import repeat_command
 from glyphlab.evaluation.report.standing import Standing, neighbours
 from glyphlab.evaluation.report.subject import Subject
-from glyphlab.evaluation.report.words import advice, counted, share, summary
+from glyphlab.evaluation.report.words import advice, share, summary
 from glyphlab.evaluation.result import Evaluation
+from glyphlab.evaluation.wording import counted
 from glyphlab.files import write_text
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
@@ -72,6 +73,16 @@ def test_a_small_calibration_error_is_no_praise_of_doubtful_answers(
     paragraphs = summary(other, None)
     answers = {paragraph.question: paragraph.answer for paragraph in paragraphs}
     (said,) = (answer for question, answer in answers.items() if "sure" in question)
+    assert sentence in said
+
+
+@pytest.mark.parametrize(
+    ("temperature", "sentence"),
+    [(1.0004, "gives the probabilities as they are."), (0.5, "divides the outputs by 0.500; the error is then ")],
+)
+def test_what_the_model_file_does_to_probabilities(subject: Subject, temperature: float, sentence: str) -> None:
+    other = replace(subject, examination=replace(subject.examination, temperature=temperature))
+    (said,) = (paragraph.answer for paragraph in summary(other, None) if "sure" in paragraph.question)
     assert sentence in said
 
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError, did_you_mean
 from glyphlab.evaluation.tables import write_csv
+from glyphlab.evaluation.wording import counted
 
 Action = Literal["keep", "relabel", "discard"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -91,7 +92,7 @@ def apply_corrections(glyphs: GlyphSet, corrections: Sequence[Correction]) -> Co
     places = {glyphs.id_of(index): index for index in range(len(glyphs))}
     problems = [problem for row in corrections if (problem := _problem(row, glyphs, places)) is not None]
     if problems:
-        more = f"; {len(problems) - 1:,} more rows do not fit" if len(problems) > 1 else ""
+        more = f"; and {counted(len(problems) - 1, 'further row')}" if len(problems) > 1 else ""
         raise DataError(f"corrections of {glyphs.name} {glyphs.split}: {problems[0]}{more}")
     targets, stays = glyphs.targets.copy(), np.ones(len(glyphs), dtype=np.bool_)
     for row in corrections:

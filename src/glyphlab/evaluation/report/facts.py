@@ -9,8 +9,8 @@ from typing import Any
 from glyphlab.errors import quoted
 from glyphlab.evaluation.metrics import wilson_interval
 from glyphlab.evaluation.report.subject import Subject
-from glyphlab.evaluation.report.words import counted, share
-from glyphlab.evaluation.wording import duration
+from glyphlab.evaluation.report.words import share
+from glyphlab.evaluation.wording import counted, duration
 
 
 @dataclass(frozen=True)

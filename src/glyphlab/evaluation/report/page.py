@@ -12,7 +12,8 @@ from typing import Any
 from markupsafe import Markup
 
 from glyphlab.evaluation.page import render_page, static_text
-from glyphlab.evaluation.report.words import counted, share
+from glyphlab.evaluation.report.words import share
+from glyphlab.evaluation.wording import counted
 
 GENERATOR = "Glyphlab report"
 _HERE = "glyphlab.evaluation.report"

@@ -13,7 +13,7 @@ from glyphlab.evaluation.mistakes.lookalikes import describe_groups
 from glyphlab.evaluation.report.standing import Standing, neighbours
 from glyphlab.evaluation.report.subject import Subject
 from glyphlab.evaluation.result import Evaluation
-from glyphlab.evaluation.wording import duration, percent
+from glyphlab.evaluation.wording import counted, duration, percent
 from glyphlab.runfolder import labels_folder
 
 _CALIBRATION_MATTERS = 0.02  # expected calibration error from which on probabilities mislead
@@ -52,11 +52,6 @@ class Advice:
 def share(value: float) -> str:
     """A share as percent with two decimals; never 100 % for less than all."""
     return f"{percent(value, 2)}\u00a0%"
-
-
-def counted(number: int, thing: str) -> str:
-    """``1 image``, ``2,000 images``."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def summary(subject: Subject, standing: Standing | None) -> list[Paragraph]:
@@ -161,7 +156,11 @@ def _certainty(subject: Subject) -> str:
     text += f" (expected calibration error {share(error)})."
     if subject.temperature is not None:
         after = calibration_error(calibrated(evaluation.logits, subject.temperature), evaluation.targets)
-        text += f" Its model file divides the outputs by {subject.temperature:.3f}; the error is then {share(after)}."
+        divisor = f"{subject.temperature:.3f}"
+        if divisor == "1.000":
+            text += " Its model file gives the probabilities as they are."
+        else:
+            text += f" Its model file divides the outputs by {divisor}; the error is then {share(after)}."
     return text
 
 

@@ -18,6 +18,7 @@ from glyphlab.evaluation.sweep_report import charts
 from glyphlab.evaluation.sweep_report.importance import Importance, Levels, cell_means, importance, levels_of, nested
 from glyphlab.evaluation.sweep_report.losses import losses_of, panels
 from glyphlab.evaluation.sweep_report.outcome import judge_prediction
+from glyphlab.evaluation.wording import duration
 from glyphlab.files import write_bytes
 from glyphlab.training.sweep.entry import Entry, Standing
 from glyphlab.training.sweep.results import SweepResults
@@ -83,7 +84,9 @@ def _content(results: SweepResults) -> dict[str, Any]:
         "frontier": frontier,
         "warnings": _warnings(results),
         "has_reported": any(entry.trial.reported is not None for entry in results.entries),
-        "training_hours": sum(float((entry.result or {}).get("time_seconds") or 0) for entry in results.entries) / 3600,
+        "training_time": duration(
+            sum(float((entry.result or {}).get("time_seconds") or 0) for entry in results.entries)
+        ),
         "search": results.definition.search,
     }
 
