@@ -22,7 +22,7 @@ def test_report_of_other_data_as_json(cli: Callable[..., Any], run: Run, picture
         "report", run.folder, "--data", picture_folder, "--split", "train", "--out", out, "--map", "none", "--json"
     )
     assert done.code == 0 and json.loads(done.out) == {"path": str(out), "size_bytes": out.stat().st_size}
-    assert "these are training images" in out.read_text(encoding="utf-8")
+    assert "training images, which the network has seen" in out.read_text(encoding="utf-8")
 
 
 def test_report_opens_the_browser(cli: Callable[..., Any], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,8 @@ def test_evaluate_on_other_data(cli: Callable[..., Any], run_folder: Path, pictu
 
 def test_evaluate_the_training_part(cli: Callable[..., Any], run_folder: Path) -> None:
     judged = cli("evaluate", run_folder, "--split", "train", "--json")
-    assert json.loads(judged.out)["n"] == 120
+    summary = json.loads(judged.out)
+    assert summary["n"] == 120 and summary["remark"].startswith("training images, which the network has seen")
     assert (run_folder / "evaluation-train" / "summary.json").exists()
     assert "did you mean 'train'" in cli("evaluate", run_folder, "--split", "trian").err
 

@@ -16,7 +16,7 @@ from glyphlab.data.locate import given_path
 from glyphlab.data.sources import holds_out, names
 from glyphlab.errors import DataError
 from glyphlab.evaluation.calibration import calibrated, draw_reliability, reliability
-from glyphlab.evaluation.learned import with_learned_told, without_learned
+from glyphlab.evaluation.learned import told_as_learned, with_learned_told, without_learned
 from glyphlab.evaluation.model_info import info_of, temperature_of
 from glyphlab.evaluation.other_data import load_other, other_data
 from glyphlab.evaluation.pictures import draw_confusion, draw_examples
@@ -78,7 +78,7 @@ def judge(
     """
     data = other_data(run, data)
     if data is None:
-        glyphs = own_images(run, classifier.spec, split, data_dir)
+        glyphs = judged_images(run, classifier.spec, split, data_dir)
     else:
         folder, info = run.data_dir(data_dir), info_of(run, classifier.spec)
         glyphs = load_other(data, split, folder, info, whole=whole, on_progress=on_progress)
@@ -110,6 +110,12 @@ def own_images(run: Run, spec: ClassifierSpec, split: Split, data_dir: Path | No
     if holds_out(run.recipe.data.name):
         run.require_same_data(train)
     return with_learned_told(run, glyphs, train)
+
+
+def judged_images(run: Run, spec: ClassifierSpec, split: Split, data_dir: Path | None = None) -> GlyphSet:
+    """The same, with a remark that tells training images from others."""
+    glyphs = own_images(run, spec, split, data_dir)
+    return told_as_learned(glyphs) if split == "train" else glyphs
 
 
 def require_held_out(run: Run, data_dir: Path | None = None) -> None:

@@ -29,6 +29,13 @@ def with_learned_told(run: Run, test: GlyphSet, train: GlyphSet) -> GlyphSet:
     return _with_remark(test, f"{learned:,} of these {len(test):,} images are also among those that it learned from")
 
 
+def told_as_learned(glyphs: GlyphSet) -> GlyphSet:
+    """A run's own training images, with a remark that this is what they are."""
+    return _with_remark(
+        glyphs, "training images, which the network has seen; figures on them say little about others"
+    )
+
+
 def without_learned(run: Run, glyphs: GlyphSet, data_dir: Path | None) -> GlyphSet:
     """Other images without those that are among the run's training images, where these are at hand.
 

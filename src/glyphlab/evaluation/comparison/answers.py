@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import RunError
-from glyphlab.evaluation.evaluate import evaluation_folder, judge, judge_images, own_images
+from glyphlab.evaluation.evaluate import evaluation_folder, judge, judge_images, judged_images
 from glyphlab.evaluation.metrics import Integers, log_softmax
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.tables import Predictions, read_predictions
@@ -63,7 +63,7 @@ def answers_of(
     """
     classifier = run.classifier()
     if data is None:
-        glyphs = own_images(run, classifier.spec, split, data_dir)
+        glyphs = judged_images(run, classifier.spec, split, data_dir)
         stored = stored_answers(evaluation_folder(run, split=split), classifier, glyphs)
         return stored or Answers.of(judge_images(run, classifier, glyphs)), glyphs
     evaluation, glyphs = judge(run, classifier, data, split, data_dir, whole=whole)
