@@ -211,6 +211,7 @@ def test_a_runs_test_labels_and_its_training_labels(
     assert done.code == 2 and "lends its own recipe" in done.err
     done = cli("labels", "find", run, "--folds", "2", "--epochs", "1", "--quiet")
     assert done.code == 0 and (run / "labels" / "labels.csv").is_file() and (run / "kfold" / "probs.npy").is_file()
+    assert "networks as weak as that contradict many labels that are right; more --epochs" in done.out
 
 
 # ---- one image at a time ----------------------------------------------------------------------------------

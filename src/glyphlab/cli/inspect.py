@@ -28,6 +28,15 @@ glyphlab inspect mnist-fast-1 --what saliency --image photo.jpg  (prepared as pr
 glyphlab inspect --network alexnet --layer 1 --image zebra.jpg
 """
 
+_CONCERNS = {
+    "layer": ("filters", "responses", "saliency"),
+    "image": ("responses", "maps", "saliency", "excite"),
+    "channel": ("filters",),
+    "border": ("responses",),
+    "method": ("space",),
+    "seed": ("space", "excite"),
+}
+
 
 def inspect(
     run: Annotated[
@@ -51,15 +60,31 @@ def inspect(
     ] = None,
     split: Annotated[str, typer.Option(help="Which images: test or train.")] = "test",
     channel: Annotated[
-        str, typer.Option(help="Which input channel of the filters: a number from 0, norm, pca, or auto.")
-    ] = "auto",
+        str | None,
+        typer.Option(
+            help="Which input channel of the filters: a number from 0, norm, pca, or auto (default: auto).",
+            show_default=False,
+        ),
+    ] = None,
     border: Annotated[
-        str, typer.Option(help="Beyond the image's border: reflect, as cv2.filter2D, or zero, as the layer.")
-    ] = "reflect",
-    method: Annotated[str, typer.Option(help="Map of the feature space: tsne or pca.")] = "tsne",
+        str | None,
+        typer.Option(
+            help="Beyond the image's border: reflect, as cv2.filter2D (default), or zero, as the layer.",
+            show_default=False,
+        ),
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Map of the feature space: tsne (default) or pca.", show_default=False)
+    ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="Of the feature space's map and of the inputs that excite.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            min=0,
+            max=2**32 - 1,
+            help="Of the feature space's map and of the inputs that excite (default: 0).",
+            show_default=False,
+        ),
+    ] = None,
     network: Annotated[
         str | None,
         typer.Option(help="Instead of a run: alexnet or resnet50, with weights from ImageNet.", show_default=False),
@@ -89,7 +114,16 @@ def inspect(
     from glyphlab.evaluation.inspect.subject import image_of
 
     parts = None if what is None else tuple(word.strip() for word in what.split(",") if word.strip())
-    wishes = Wishes.checked(what=parts, layer=layer, view=_view(channel), border=border, method=method, seed=seed)
+    wishes = Wishes.checked(
+        what=parts,
+        layer=layer,
+        view=_view(channel or "auto"),
+        border=border or "reflect",
+        method=method or "tsne",
+        seed=seed or 0,
+    )
+    given = {"layer": layer, "image": image, "channel": channel, "border": border, "method": method, "seed": seed}
+    _refuse_without_effect(parts, [option for option, value in given.items() if value is not None])
     subject, opened = _subject(run, network, weights, split, data_dir, runs_dir)
     folder = out or (opened.folder / "inspect" if opened else Path(f"inspect-{subject.name}"))
     if out is not None or opened is None:
@@ -101,6 +135,16 @@ def inspect(
         print_json(found.to_json())
     else:
         _print(found)
+
+
+def _refuse_without_effect(parts: tuple[str, ...] | None, options: list[str]) -> None:
+    """Options that concern nothing of what was asked for."""
+    for option in options:
+        concerned = _CONCERNS[option]
+        if parts is not None and not set(parts) & set(concerned):
+            raise GlyphlabError(
+                f"--{option} has no effect on {', '.join(parts)}: it is for {', '.join(concerned)}; leave it out"
+            )
 
 
 def _subject(

@@ -262,6 +262,9 @@ def _print_findings(search: LabelSearch, split: str, folder: Path, pictures: lis
         f"[bold]{escape(figures['data'])} {split}[/]: {figures['images']:,} images; networks that did not see them "
         f"agree with {figures['out_of_sample_accuracy']:.2%} of the labels"
     )
+    if search.is_doubtful:
+        cure = "more --epochs or another --recipe" if split == "train" else "a better run"
+        console.print(f"networks as weak as that contradict many labels that are right; {cure} would tell more")
     if figures["remark"]:
         console.print(escape(figures["remark"]))
     console.print(

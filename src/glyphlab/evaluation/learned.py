@@ -31,9 +31,7 @@ def with_learned_told(run: Run, test: GlyphSet, train: GlyphSet) -> GlyphSet:
 
 def told_as_learned(glyphs: GlyphSet) -> GlyphSet:
     """A run's own training images, with a remark that this is what they are."""
-    return _with_remark(
-        glyphs, "training images, which the network has seen; figures on them say little about others"
-    )
+    return _with_remark(glyphs, "training images, which the network has seen; figures on them say little about others")
 
 
 def without_learned(run: Run, glyphs: GlyphSet, data_dir: Path | None) -> GlyphSet:

@@ -53,6 +53,13 @@ def test_the_score_may_be_chosen(search: LabelSearch) -> None:
     np.testing.assert_array_equal(other.order, np.argsort(other.normalized_margin, kind="stable"))
 
 
+def test_weak_networks_are_told_from_able_ones(search: LabelSearch) -> None:
+    count, classes = search.probs.shape
+    assert search.agreement >= 0.8 and not search.is_doubtful
+    weak = replace(search, probs=np.eye(classes)[(search.glyphs.targets + (np.arange(count) % 4 == 0)) % classes])
+    assert weak.agreement == pytest.approx(0.75, abs=0.01) and weak.is_doubtful and weak.summary()["doubtful"]
+
+
 def test_tables_say_what_was_found(search: LabelSearch, tmp_path: Path) -> None:
     search.write(tmp_path)
     rows = rows_of(tmp_path / "labels.csv")

@@ -39,6 +39,8 @@ RANKED_BY: Score = "self_confidence"
 # Neighbours in feature space: whose pixels are compared, and whose mean distance makes an outlier.
 NEIGHBOURS = 10
 _FEWEST_ROWS = 100
+# Networks that agree with fewer of the labels are, more often than not, themselves the ones who are wrong.
+_ABLE_TO_JUDGE = 0.8
 
 _LABEL_COLUMNS = ["rank", "id", "index", "given", "suggested", "self_confidence", "normalized_margin", "issue"]
 _DUPLICATE_COLUMNS = ["kind", "same_label", "similarity", "id_1", "index_1", "label_1", "id_2", "index_2", "label_2"]
@@ -56,6 +58,16 @@ class LabelSearch:
     probs: NDArray[np.floating[Any]]
     nearest: Nearest | None = None
     ranked_by: Score = RANKED_BY
+
+    @property
+    def agreement(self) -> float:
+        """The share of the labels that the networks would have given, 0 to 1."""
+        return float((self.probs.argmax(axis=1) == self.glyphs.targets).mean())
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the networks are too weak for their word to count against many labels."""
+        return self.agreement < _ABLE_TO_JUDGE
 
     @cached_property
     def self_confidence(self) -> Floats:
@@ -119,7 +131,8 @@ class LabelSearch:
             "data_sha256": glyphs.digest(),
             "remark": glyphs.remark,
             "images": len(glyphs),
-            "out_of_sample_accuracy": float((self.probs.argmax(axis=1) == glyphs.targets).mean()),
+            "out_of_sample_accuracy": self.agreement,
+            "doubtful": self.is_doubtful,
             "ranked_by": self.ranked_by,
             "another_class_likelier": int((self.normalized_margin < 0.5).sum()),
             "issues": int(self.is_issue.sum()),
