@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+_SEARCH = "labels-"
 BEST_NAME, LAST_NAME = "weights-best.safetensors", "weights-last.safetensors"
 
 
@@ -22,6 +23,17 @@ def run_folders(runs_dir: Path) -> list[Path]:
 def labels_folder(run_folder: Path, split: str) -> Path:
     """Where labels.csv of a search in a run's data lies, and all that belongs to it. split: train or test."""
     return run_folder / ("labels" if split == "train" else "labels-test")
+
+
+def search_folder(runs_dir: Path, data_name: str) -> Path:
+    """Where the same lies of a search in the training labels of a data set, for which there is no run."""
+    return runs_dir / f"{_SEARCH}{data_name}"
+
+
+def search_folders(runs_dir: Path) -> list[Path]:
+    """The folders of such searches, in order of their names."""
+    found = [path.parent for path in runs_dir.glob(f"{_SEARCH}*/labels.csv")]
+    return sorted(folder for folder in found if not is_run(folder))
 
 
 def weights_path(run_folder: Path) -> Path:

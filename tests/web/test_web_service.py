@@ -193,7 +193,7 @@ def test_a_run_elsewhere_hides_no_run_of_the_same_name(
     row: dict[str, Any] = dict.fromkeys(("data", "recipe", "network", "epochs", "validation", "test", "parameters"))
     row |= {"time_seconds": None, "started": None, "report": False, "labels": [], "status": "finished", "problem": ""}
     rows = [row | {"name": name, "folder": str(tmp_path / "runs" / name)} for name in "xyz"]
-    looker.answers["runs"] = {"runs": rows}
+    looker.answers["runs"] = {"runs": rows, "searches": []}
     assert [found["model"] for found in client.get(f"{API}/runs").json()["runs"]] == ["run-x-2", "run-y", None]
 
 
@@ -240,9 +240,11 @@ def test_runs_are_looked_at_through_the_looker(client: TestClient, looker: Any) 
     row = {"name": "mine-1", "status": "finished", "folder": "/home/somebody/runs/mine-1", "problem": ""}
     row |= dict.fromkeys(("data", "recipe", "network", "epochs", "validation", "test", "parameters"))
     row |= {"time_seconds": None, "started": None, "report": False, "labels": []}
-    looker.answers["runs"] = {"runs": [row]}
+    looker.answers["runs"] = {"runs": [row], "searches": [{"name": "labels-x", "data": "/home/somebody/x"}]}
     answer = client.get(f"{API}/runs")
-    assert answer.json()["runs"][0]["name"] == "mine-1"
+    assert answer.json()["runs"][0]["name"] == "mine-1" and answer.json()["searches"] == [
+        {"name": "labels-x", "data": "x"}
+    ]
     assert "somebody" not in answer.text
 
 

@@ -24,16 +24,18 @@ Split = Annotated[Literal["train", "test"] | None, Query(description="default: t
 @router.get("/runs", response_model=schemas.Runs)
 async def runs(service: TheService, looker: TheLooker) -> Response:
     """All runs, newest first."""
-    listed = (await looker.ask("runs"))["runs"]
+    value = await looker.ask("runs")
 
     def work() -> None:
         known = {offer.path.resolve(): offer.id for offer in service.shelf.offers()}
-        for row in listed:
-            folder = Path(row.pop("folder"))  # where it lies is for the people at the machine
+        for row in value["searches"]:
+            row["data"] = Path(row["data"]).name  # where it lies is for the people at the machine
+        for row in value["runs"]:
+            folder = Path(row.pop("folder"))
             row["model"] = known.get((folder / MODEL_NAME).resolve())
 
     await service.on_disk(work)
-    return JSONResponse({"runs": listed})
+    return JSONResponse(value)
 
 
 @router.get("/runs/compare", response_model=schemas.RunsCompared)
@@ -57,7 +59,10 @@ async def labels(
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """Labels that networks which never saw the image doubt, the most suspicious first, with images and decisions."""
+    """Labels that networks which never saw the image doubt, the most suspicious first, with images and decisions.
+
+    name: a run, or one of the searches.
+    """
     return JSONResponse(await looker.ask("labels", name=name, split=split, offset=offset, limit=limit))
 
 

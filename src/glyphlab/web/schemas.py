@@ -370,10 +370,18 @@ class RunEntry(BaseModel):
     model: str | None
 
 
+class SearchEntry(BaseModel):
+    """A search in the labels of a data set for which there is no run."""
+
+    name: str
+    data: str
+
+
 class Runs(BaseModel):
-    """All runs, newest first."""
+    """All runs, newest first, and all searches."""
 
     runs: list[RunEntry]
+    searches: list[SearchEntry]
 
 
 class RunModel(BaseModel):

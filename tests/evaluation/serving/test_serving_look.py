@@ -18,6 +18,7 @@ from glyphlab.data.sources import load_dataset
 from glyphlab.errors import DataError
 from glyphlab.evaluation.labels.corrections import read_corrections
 from glyphlab.evaluation.labels.search import LabelSearch
+from glyphlab.evaluation.labels.target import LabelTarget
 from glyphlab.evaluation.serving.lines import Refused
 from glyphlab.evaluation.serving.look import Desk
 from glyphlab.recognition.modelfile import find_model
@@ -55,7 +56,34 @@ def desk(run: Run) -> Desk:
 def test_runs_are_listed_with_what_there_is_of_them(desk: Desk, run: Run) -> None:
     (row,) = desk.runs()["runs"]
     assert (row["name"], row["status"], row["report"], row["labels"]) == (run.name, "finished", False, ["train"])
-    assert Desk([Path("/nonexistent")], None).runs() == {"runs": []}
+    assert Desk([Path("/nonexistent")], None).runs() == {"runs": [], "searches": []}
+
+
+def test_labels_that_were_searched_without_a_run_are_reviewed_as_well(run: Run, tmp_path: Path, cli: Any) -> None:
+    target = LabelTarget.open("digits", runs_dir=tmp_path)
+    probs = np.random.default_rng(0).dirichlet(np.ones(10), size=len(load(run)))
+    target.write(LabelSearch(load(run), probs), target.folder())
+    desk = Desk([tmp_path, run.folder.parent], None)
+    assert desk.runs()["searches"] == [{"name": "labels-digits", "data": "digits"}] and len(desk.runs()["runs"]) == 1
+    (tmp_path / "labels-damaged").mkdir()
+    (tmp_path / "labels-damaged" / "labels.csv").touch()
+    assert len(desk.runs()["searches"]) == 1
+    found = desk.labels("labels-digits", None, 0, 5)
+    assert found["split"] == "train" and found["total"] > 5
+    first, second = (row["id"] for row in found["labels"][:2])
+    assert desk.decide("labels-digits", "train", first, "discard", None) == {"decided": 1}
+    desk.decide("labels-digits", "train", second, "keep", None)
+    assert desk.undo("labels-digits", None, second) == {"decided": 1}
+    assert [row.id for row in read_corrections(tmp_path / "labels-digits" / "corrections.csv")] == [first]
+    command = shlex.split(
+        desk.labels("labels-digits", "train", 0, 1)["apply"].replace("NEW-FOLDER", str(tmp_path / "new"))
+    )
+    assert cli(*command[1:]).code == 0
+    assert len(load_dataset(tmp_path / "new")) == len(load(run)) - 1
+    with pytest.raises(Refused, match="the test labels of labels-digits were not searched yet"):
+        desk.labels("labels-digits", "test", 0, 1)
+    with pytest.raises(Refused, match="there is no run 'labels-digits'"):
+        desk.report("labels-digits")
 
 
 def test_labels_come_with_images_and_decisions_are_written_at_once(desk: Desk, run: Run) -> None:

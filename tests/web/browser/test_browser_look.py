@@ -54,6 +54,23 @@ def saved(path: Path) -> list[tuple[str, str]]:
     return [rows[id_] for id_ in sorted(rows)]
 
 
+def test_labels_that_were_searched_without_a_run_are_reviewed_as_well(visitor: Any, runs_dir: Path) -> None:
+    (searched,) = runs_dir.glob("bars-*/labels/labels.csv")
+    home = runs_dir / "labels-bars"
+    home.mkdir()
+    try:
+        shutil.copy(searched, home)
+        shutil.copy(searched.parents[1] / "recipe.toml", home)
+        page = visitor.go("look")
+        page.get_by_role("link", name="Review suspicious labels of bars, train part").click()
+        expect(page.locator(".review-top p")).to_have_text(f"1 of {SUSPICIOUS}, 0 decided")
+        page.keyboard.press("k")
+        expect(page.locator(".review-top p")).to_have_text(f"2 of {SUSPICIOUS}, 1 decided")
+        assert [action for action, _ in saved(home / "corrections.csv")] == ["keep"]
+    finally:
+        shutil.rmtree(home)
+
+
 def test_every_decision_is_on_the_disk_before_the_next_image_shows(review: Any, corrections: Path) -> None:
     page = review.page
     position = page.locator(".review-top p")

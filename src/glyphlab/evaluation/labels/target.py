@@ -26,7 +26,7 @@ from glyphlab.evaluation.labels.search import NEIGHBOURS, LabelSearch, Suspicion
 from glyphlab.files import write_text
 from glyphlab.networks.classifier import Classifier
 from glyphlab.networks.features import predict_with_features
-from glyphlab.runfolder import is_run, labels_folder
+from glyphlab.runfolder import is_run, labels_folder, search_folder
 from glyphlab.training.images import load_images
 from glyphlab.training.progress import Reporter
 from glyphlab.training.recipe import Recipe
@@ -73,7 +73,7 @@ class LabelTarget:
         if target not in names() and not user_path(target).exists():
             known = [*names(), *(found.name for found in Run.all_in(runs_dir))]
             raise DataError(f"no data set, run, folder or file '{target}'; {did_you_mean(target, known)}")
-        home = runs_dir / f"labels-{clean_name(user_path(target).resolve().name)}"
+        home = search_folder(runs_dir, clean_name(user_path(target).resolve().name))
         if recipe is None and not settings:
             stored = _stored_recipe(home, compose(DEFAULT_RECIPE, target).data.name)
             if stored is not None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import argparse
 import base64
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glyphlab.errors import did_you_mean, quoted
+from glyphlab.errors import RecipeError, did_you_mean, quoted
 from glyphlab.evaluation.serving.lines import Refused, Tell, Value, converse
-from glyphlab.runfolder import labels_folder, run_folders
+from glyphlab.runfolder import is_run, labels_folder, run_folders, search_folders
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,7 @@ class Desk:
         return {method.__name__: _plain(method) for method in known}
 
     def runs(self) -> Value:
-        """All runs, newest first."""
+        """All runs, newest first; and the searches in labels of data sets for which there is no run."""
         from dataclasses import asdict
 
         from glyphlab.evaluation.comparison.runs_table import list_runs, sort_rows
@@ -61,7 +62,8 @@ class Desk:
             folder = Path(row["folder"])
             row["report"] = (folder / "report.html").is_file()
             row["labels"] = [split for split in _SPLITS if _labels_csv(folder, split).is_file()]
-        return {"runs": listed}
+        searches = {home.name: home for place in reversed(self._runs_dirs) for home in search_folders(place)}
+        return {"runs": listed, "searches": list(_searches(searches[name] for name in sorted(searches)))}
 
     def report(self, name: str) -> Value:
         """The path of a run's report, which is written where there is none yet."""
@@ -92,9 +94,9 @@ class Desk:
 
     def labels(self, name: str, split: Split | None, offset: int, limit: int) -> Value:
         """Suspicious labels with their images and decisions. split: None: the part that was searched."""
-        folder, part, suspicions = self._suspicions(name, split)
-        glyphs = self._glyphs(folder, part)
-        decided = {row.id: row for row in _decisions(folder, part)}
+        home, part, suspicions = self._suspicions(name, split)
+        glyphs = self._glyphs(home, part)
+        decided = {row.id: row for row in _decisions(home, part)}
 
         def told(row: Correction | None) -> Value | None:
             return None if row is None else {"action": row.action, "label": row.label or None}
@@ -105,7 +107,7 @@ class Desk:
             "class_names": list(glyphs.class_names),
             "total": len(suspicions),
             "decided": sum(row.id in decided for row in suspicions),
-            "apply": self._apply_command(folder, part),
+            "apply": self._apply_command(home, part),
             "offset": offset,
             "labels": [
                 {
@@ -121,9 +123,9 @@ class Desk:
             ],
         }
 
-    def _apply_command(self, folder: Path, split: Split) -> str:
-        """What makes the corrected set of a run's decisions."""
-        words = ["glyphlab labels apply", quoted(folder), quoted(_corrections_csv(folder, split))]
+    def _apply_command(self, home: Path, split: Split) -> str:
+        """What makes the corrected set of the decisions."""
+        words = ["glyphlab labels apply", quoted(_target(home)), quoted(_corrections_csv(home, split))]
         words += ["--split test"] if split == "test" else []
         words += [] if self._data_dir is None else [f"--data-dir {quoted(self._data_dir)}"]
         return " ".join([*words, "--out NEW-FOLDER"])
@@ -133,26 +135,26 @@ class Desk:
         from glyphlab.evaluation.labels.corrections import write_corrections
         from glyphlab.evaluation.labels.search import decision
 
-        folder, part, suspicions = self._suspicions(name, split)
+        home, part, suspicions = self._suspicions(name, split)
         row = _row(suspicions, image)
-        glyphs, wanted = self._glyphs(folder, part), label or row.suggested
+        glyphs, wanted = self._glyphs(home, part), label or row.suggested
         if action == "relabel":
             known = [one for one in glyphs.class_names if one != row.given]
             if wanted not in known:
                 raise Refused(422, "invalid", f"no other class '{wanted}'", did_you_mean(wanted, known))
-        decided = {one.id: one for one in _decisions(folder, part)}
+        decided = {one.id: one for one in _decisions(home, part)}
         decided[row.id] = decision(row, action, wanted)
-        write_corrections(decided.values(), _corrections_csv(folder, part))
+        write_corrections(decided.values(), _corrections_csv(home, part))
         return {"decided": sum(one.id in decided for one in suspicions)}
 
     def undo(self, name: str, split: Split | None, image: str) -> Value:
         """Take a decision back."""
         from glyphlab.evaluation.labels.corrections import write_corrections
 
-        folder, part, suspicions = self._suspicions(name, split)
+        home, part, suspicions = self._suspicions(name, split)
         _row(suspicions, image)
-        left = {one.id: one for one in _decisions(folder, part) if one.id != image}
-        write_corrections(left.values(), _corrections_csv(folder, part))
+        left = {one.id: one for one in _decisions(home, part) if one.id != image}
+        write_corrections(left.values(), _corrections_csv(home, part))
         return {"decided": sum(one.id in left for one in suspicions)}
 
     def export(self, name: str) -> Value:
@@ -185,45 +187,71 @@ class Desk:
             return {"character": character, "images": [{"title": what, "png": _data_url(path.read_bytes())}]}
 
     def _folder(self, name: str) -> Path:
-        """A run's folder: looked up, never made of the name."""
-        folders = {path.name: path for place in reversed(self._runs_dirs) for path in run_folders(place)}
+        """A run's folder."""
+        return self._find(name, run_folders)
+
+    def _find(self, name: str, folders_in: Callable[[Path], list[Path]]) -> Path:
+        """A folder of that name: looked up, never made of the name."""
+        folders = {path.name: path for place in reversed(self._runs_dirs) for path in folders_in(place)}
         if name not in folders:
             raise Refused(404, "no_run", f"there is no run '{name[:80]}'", did_you_mean(name, folders))
         return folders[name]
 
     def _suspicions(self, name: str, split: Split | None) -> tuple[Path, Split, list[Suspicion]]:
+        """The folder of a run, or of a search without one; the part that was searched; what was found."""
         from glyphlab.evaluation.labels.search import read_labels
 
-        folder = self._folder(name)
-        searched = [part for part in _SPLITS if _labels_csv(folder, part).is_file() and split in (None, part)]
+        home = self._find(name, lambda place: [*search_folders(place), *run_folders(place)])
+        searched = [part for part in _SPLITS if _labels_csv(home, part).is_file() and split in (None, part)]
         if not searched:
             part = split or "train"
             option = "" if part == "train" else " --split test"
-            cure = f"search them with: glyphlab labels find {quoted(folder)}{option}"
+            cure = f"search them with: glyphlab labels find {quoted(_target(home))}{option}"
             raise Refused(404, "no_labels", f"the {part} labels of {name} were not searched yet", cure)
-        return folder, searched[0], read_labels(_labels_csv(folder, searched[0]))
+        return home, searched[0], read_labels(_labels_csv(home, searched[0]))
 
-    def _glyphs(self, folder: Path, split: Split) -> GlyphSet:
-        """The images that a run's suspicions are about. Raises `DataError` where they have changed."""
-        return _searched_glyphs(str(folder), split, self._data_dir, _labels_csv(folder, split).stat().st_mtime_ns)
+    def _glyphs(self, home: Path, split: Split) -> GlyphSet:
+        """The images that suspicions are about. Raises `DataError` where they have changed."""
+        return _searched_glyphs(home, split, self._data_dir, _labels_csv(home, split).stat().st_mtime_ns)
 
 
 def _plain(method: Callable[..., Value]) -> Callable[[Value, Tell], Value]:
     return lambda facts, tell: method(**facts)
 
 
-def _labels_csv(folder: Path, split: Split) -> Path:
-    return labels_folder(folder, split) / "labels.csv"
+def _target(home: Path) -> str:
+    """What `glyphlab labels` calls it: the run's folder, or the data set."""
+    if is_run(home):
+        return str(home)
+    from glyphlab.training.recipe import Recipe
+
+    return Recipe.load(home / "recipe.toml").data.name
 
 
-def _corrections_csv(folder: Path, split: Split) -> Path:
-    return labels_folder(folder, split) / "corrections.csv"
+def _searches(homes: Iterable[Path]) -> Iterator[Value]:
+    """Names and data of searches without a run; what is damaged is passed over."""
+    for home in homes:
+        with suppress(RecipeError):
+            yield {"name": home.name, "data": _target(home)}
 
 
-def _decisions(folder: Path, split: Split) -> list[Correction]:
+def _labels_csv(home: Path, split: Split) -> Path:
+    return _findings(home, split) / "labels.csv"
+
+
+def _corrections_csv(home: Path, split: Split) -> Path:
+    return _findings(home, split) / "corrections.csv"
+
+
+def _findings(home: Path, split: Split) -> Path:
+    """Of a search without a run, which is of training labels, they lie in its own folder."""
+    return labels_folder(home, split) if is_run(home) or split == "test" else home
+
+
+def _decisions(home: Path, split: Split) -> list[Correction]:
     from glyphlab.evaluation.labels.corrections import read_corrections
 
-    path = _corrections_csv(folder, split)
+    path = _corrections_csv(home, split)
     return read_corrections(path) if path.exists() else []
 
 
@@ -235,11 +263,11 @@ def _row(suspicions: Sequence[Suspicion], image: str) -> Suspicion:
 
 
 @lru_cache(maxsize=2)
-def _searched_glyphs(folder: str, split: Split, data_dir: Path | None, mtime_ns: int) -> GlyphSet:
-    """The images of a run's data, as labels.csv of that time means them; kept while one reviews them."""
+def _searched_glyphs(home: Path, split: Split, data_dir: Path | None, mtime_ns: int) -> GlyphSet:
+    """The images of a data set, as labels.csv of that time means them; kept while one reviews them."""
     from glyphlab.evaluation.labels.target import LabelTarget
 
-    return LabelTarget.open(folder, data_dir=data_dir).searched(split)[0]
+    return LabelTarget.open(_target(home), data_dir=data_dir, runs_dir=home.parent).searched(split)[0]
 
 
 @lru_cache(maxsize=4)

@@ -63,7 +63,9 @@ class RunsView {
   async load() {
     this.#place.replaceChildren(h("p", { class: "muted busy", role: "status" }, texts.look.loading));
     try {
-      this.#show((await get("runs")).runs);
+      const { runs, searches } = await get("runs");
+      this.#show(runs);
+      if (searches.length) this.#place.append(searchesOf(searches));
     } catch (error) {
       this.#place.replaceChildren(h("p", { class: "note" }, explain(error)));
     }
@@ -130,6 +132,15 @@ class RunsView {
     const [a, b] = [...this.#chosen].map(encodeURIComponent);
     location.hash = `#look/compare/${a}/${b}`;
   }
+}
+
+/** Label searches in data sets for which there is no run. */
+function searchesOf(searches) {
+  const { look } = texts;
+  const links = searches.map(({ name, data }) =>
+    h("li", {}, h("a", { href: `#look/labels/${encodeURIComponent(name)}/train` }, look.labelsOf(data, "train"))),
+  );
+  return h("section", { class: "searches" }, h("h2", {}, look.searches), h("ul", {}, links));
 }
 
 /** A cell that names its column itself where the table is shown as cards. */

@@ -283,6 +283,7 @@ export const texts = {
     report: "Report",
     reportOf: (name) => `Report of ${name}, in a new tab`,
     labels: (split) => (split === "train" ? "Labels" : `Labels (${split})`),
+    searches: "Labels that were searched without a run",
     labelsOf: (name, split) => `Review suspicious labels of ${name}, ${split} part`,
     versus: (a, b) => `${a} and ${b}`,
     figures: "Figures",
