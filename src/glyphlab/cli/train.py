@@ -171,9 +171,11 @@ def _print_outcome(run: Run, evaluation: Evaluation | None) -> None:
     from glyphlab.recognition.modelfile import MODEL_NAME
 
     status, console = run.status, stdout()
+    budget = run.recipe.training.time_budget_seconds
     console.print(
         f"\n[bold]{escape(run.name)}[/]: {status['status']}, "
         f"{counted(status['epochs'], 'epoch')} in {status['time_seconds']:.0f} s"
+        + (f" of the {budget:g} allowed" if budget is not None else "")
     )
     if status["best"]:
         best = status["best"]

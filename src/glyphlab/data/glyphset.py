@@ -20,6 +20,9 @@ from glyphlab.files import whole_file
 class GlyphSet:
     """Images of characters with their classes.
 
+        few = glyphlab.load_dataset("digits").subset(range(100))
+        mine = glyphlab.GlyphSet(images, targets, ("a", "b"), name="mine")
+
     images: uint8, [N, H, W] grey or [N, H, W, 3] RGB, 0 to 255, upright, row-major.
     targets: int64, [N], 0 to len(class_names) - 1.
     class_names: what each target stands for.

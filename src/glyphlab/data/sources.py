@@ -62,6 +62,9 @@ def load_dataset(
 ) -> GlyphSet:
     """Read one split of a data set; nothing is ever downloaded.
 
+        glyphs = glyphlab.load_dataset("mnist", "test", data_dir="data")
+        glyphs.images[0], glyphs.class_names[glyphs.targets[0]]
+
     data: a name of `names()`, or the path of a folder of pictures (one folder a class, or train/ and test/
         with such folders), of a CSV of pixels, of a folder with train.csv and test.csv, or of one with saved
         glyph sets (train.npz and test.npz, as `glyphlab labels apply` makes it).

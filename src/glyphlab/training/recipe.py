@@ -261,7 +261,11 @@ class TransferSettings(Section):
 
 
 class Recipe(Section):
-    """A complete training run. Build one with `Recipe.load` (a shipped name or a file) or `Recipe.parse` (a dict)."""
+    """A complete training run. Build one with `Recipe.load` (a shipped name or a file) or `Recipe.parse` (a dict).
+
+    recipe = glyphlab.Recipe.load("fast", "mnist").with_settings({"training.epochs": 3})
+    glyphlab.train(recipe)
+    """
 
     name: str = "unnamed"
     description: str = ""

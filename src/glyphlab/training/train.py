@@ -48,6 +48,7 @@ def train(
 
         run = glyphlab.train("mnist-net", epochs=2)
         run.history[-1].validation_accuracy
+        glyphlab.evaluate(run).accuracy, glyphlab.export_run(run).path    # which the command does by itself
 
     recipe: a shipped recipe's name, a .toml file or a `Recipe`. data: replaces the recipe's data set: a known name,
     or the path of a folder or CSV file. settings: dotted replacements, ``{"training.lr": 0.01}``. Test images are not
