@@ -9,6 +9,7 @@ from glyphlab.cli.console import stdout
 from glyphlab.errors import did_you_mean
 from glyphlab.evaluation.labels.corrections import Correction, read_corrections, write_corrections
 from glyphlab.evaluation.labels.search import decision, require_same_images
+from glyphlab.evaluation.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ def ask_one_by_one(glyphs: GlyphSet, suspicions: Sequence[Suspicion], path: Path
     console = stdout()
     decided = {row.id: row for row in read_corrections(path)} if path.exists() else {}
     waiting = [row for row in suspicions if row.id not in decided]
-    console.print(f"{len(waiting):,} images to look at, {len(decided):,} decided before")
+    console.print(f"{counted(len(waiting), 'image')} to look at, {len(decided):,} decided before")
     place = 0
     while place < len(waiting):
         row = waiting[place]

@@ -37,7 +37,7 @@ def judged_in_folds(
     return Evaluation.from_logits(logits, judged), judged
 
 
-def state(run: Run, evaluation: Evaluation, judged: GlyphSet) -> None:
+def replace_figures(run: Run, evaluation: Evaluation, judged: GlyphSet) -> None:
     """Put these figures in the place of those on pictures that were learned from. Raises `RunError`."""
     path = run.folder / MODEL_NAME
     if path.exists():  # not of networks that model files cannot hold

@@ -23,7 +23,7 @@ from glyphlab.evaluation.export import conclude
 from glyphlab.evaluation.pictures import draw_examples
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.transfer.base import Base, open_base
-from glyphlab.evaluation.transfer.folds import judged_in_folds, state
+from glyphlab.evaluation.transfer.folds import judged_in_folds, replace_figures
 from glyphlab.evaluation.transfer.pictures import Pictures, prepare_pictures
 from glyphlab.evaluation.transfer.report import Retention, TransferReport
 from glyphlab.networks import registry
@@ -129,7 +129,7 @@ def transfer(
     evaluation, model = _conclude(run, conformal, reporter)
     if pictures.untested and trial is not None:
         evaluation, test = judged_in_folds(task, trial, factor, test, evaluation)
-        state(run, evaluation, test)
+        replace_figures(run, evaluation, test)
     draw_examples(evaluation, test, _examples(evaluation), evaluation_folder(run) / "examples.png")
     return TransferReport(
         run=run,
