@@ -126,6 +126,7 @@ def test_all_pictures_may_be_learned_from_beside_kept_classes(signs: Path, quick
     arguments = ("--add", "--learn-all", "--runs-dir", runs_dir)
     done = cli("transfer", quick_digits.name, signs / "train", *arguments, *QUICK)
     assert done.code == 0, done.err
+    assert " --data MORE-PICTURES" in done.out
     assert "of 3 cross-validated pictures right" in done.out  # with what is rehearsed they are many: one fold of five
     run = Run.open("train-transfer-1", runs_dir)
     summary = json.loads((run.folder / "evaluation" / "summary.json").read_text(encoding="utf-8"))

@@ -217,4 +217,5 @@ def _print_outcome(report: TransferReport) -> None:
     console.print(f"\nall of it: {escape(str(folder))}  (model.onnx, transfer.json, evaluation/examples.png ...)")
     console.print("next:")
     console.print(f"  glyphlab predict my-photo.jpg --model {escape(quoted(folder))}")
-    console.print(f"  glyphlab evaluate {escape(quoted(folder))}")
+    others = " --data MORE-PICTURES" if report.pictures.untested else ""
+    console.print(f"  glyphlab evaluate {escape(quoted(folder))}{others}")
