@@ -184,7 +184,14 @@ def test_merging_only_what_is_whole(job: Job) -> None:
     with pytest.raises(RunError, match=r"2 of 3 parts are not done: 1/3, 3/3"):
         merge(folder, Path("all.csv"))
     run_part(job, folder, Part(1, 3))
-    run_part(replace(job, only="0-2"), folder, Part(3, 3))
+    with pytest.raises(RunError, match=r"holds part-1-of-3, .* another job: parts was 3, is 4; give part 3/4 another"):
+        run_part(job, folder, Part(3, 4))
+    other = replace(job, only="0-2")
+    with pytest.raises(RunError, match=r"holds part-1-of-3, .* another job: only was None, is '0-2'"):
+        run_part(other, folder, Part(3, 3))
+    run_part(other, Path("elsewhere"), Part(3, 3))
+    for path in Path("elsewhere").iterdir():
+        path.rename(folder / path.name)
     with pytest.raises(RunError, match="part-3-of-3 and part-1-of-3 are of different jobs, their only differ"):
         merge(folder, Path("all.csv"))
     for path in folder.glob("part-3*"):

@@ -12,7 +12,7 @@ import io
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -114,6 +114,7 @@ def run_part(
     described = job.described(part, digest, total)
     path = folder / f"{part.stem}.csv"
     if not path.with_suffix(".json").exists():  # nothing of it has begun, and nothing shall where it could not work
+        _refuse_another_job(described, part, folder)
         _refuse_wrong_folder(job.place)
         refuse_replacing(path, chain([job.place, find_model(job.model)], sources(job.place)))
     with answer_file(path, described, _rows([header(job.alternatives)])) as answers:
@@ -230,6 +231,19 @@ def _refuse_wrong_folder(place: str) -> None:
     first = next(sources(place))
     if not Path(first).exists():
         raise DataError(f"{place}: its first entry, {first}, is not there; paths count from the present folder")
+
+
+def _refuse_another_job(described: Mapping[str, Any], part: Part, folder: Path) -> None:
+    """Parts that could never be merged: better said before a night's work than after it."""
+    other = next(iter(sorted(folder.glob("part-*-of-*.json"))), None)
+    if other is None:
+        return
+    begun = Note.read(other).job
+    if changed := [key for key in described if key != "part" and described[key] != begun.get(key)]:
+        raise RunError(
+            f"{folder} holds {other.stem}, which is of another job: {changed[0]} was {begun.get(changed[0])!r}, is "
+            f"{described[changed[0]]!r}; give part {part.number}/{part.count} another --out folder"
+        )
 
 
 def _refuse_incomplete(notes: dict[str, Note], folder: Path) -> None:
