@@ -20,7 +20,8 @@ from glyphlab.errors import RunError
 from glyphlab.files import write_json
 from glyphlab.training.run import Run
 
-FAST = ["--set", "network.width=4", "--set", "engine.precision=float32", "--set", "engine.channels_last=false"]
+_ENGINE = ("precision=float32", "channels_last=false", "compile=false", "threads=1")
+FAST = ["--set=network.width=4", *(f"--set=engine.{setting}" for setting in _ENGINE)]
 
 
 @pytest.fixture(scope="module")

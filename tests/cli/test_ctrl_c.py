@@ -1,4 +1,4 @@
-"""Ctrl-C in a real process: everything is kept, the exit code says so, and the run goes on where it stopped."""
+"""Ctrl-C in a real process: everything is kept, the exit code says so, and how to go on is said."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import pytest
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_ctrl_c_keeps_everything_and_resume_goes_on(picture_folder: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_everything_and_says_how_to_go_on(picture_folder: Path, tmp_path: Path) -> None:
     glyphlab = [sys.executable, "-m", "glyphlab", "train", "--runs-dir", str(tmp_path)]
-    fast = ["--set=engine.precision=float32", "--set=engine.channels_last=false", "--set=network.width=4"]
+    engine = {"precision": "float32", "channels_last": "false", "compile": "false", "threads": 1}
+    fast = ["--set=network.width=4", *(f"--set=engine.{key}={value}" for key, value in engine.items())]
     process = subprocess.Popen([*glyphlab, str(picture_folder), "--epochs", "100000", *fast], stderr=subprocess.PIPE)
     folder = tmp_path / "bars-fast-1"
     deadline = time.monotonic() + 90
