@@ -47,11 +47,12 @@ class TrainingState:
     """Everything that changes while a network trains.
 
     step: steps done. total_steps: steps planned; the schedule ends there. sums: float64 [3], of this epoch's loss
-    (times batch size), right answers and images. time_seconds: spent so far, over all sittings.
+    (times batch size), right answers and images. time_seconds: spent so far, over all sittings. optimizer: None where
+    none was needed; whoever goes on begins with a fresh one.
     """
 
     classifier: Classifier
-    optimizer: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer | None
     total_steps: int
     average: Classifier | None = None
     plateau: Plateau | None = None
@@ -111,7 +112,8 @@ def pack(state: TrainingState) -> bytes:
     tensors = {f"network.{name}": tensor for name, tensor in state.classifier.state_dict().items()}
     if state.average is not None:
         tensors |= {f"average.{name}": tensor for name, tensor in state.average.state_dict().items()}
-    tensors |= dict(_optimizer_tensors(state.optimizer))
+    if state.optimizer is not None:
+        tensors |= dict(_optimizer_tensors(state.optimizer))
     tensors["sums"] = state.sums
     facts = {
         "step": state.step,
@@ -136,7 +138,8 @@ def _restore(state: TrainingState, tensors: dict[str, Tensor], facts: dict[str, 
     state.classifier.load_state_dict(_part(tensors, "network."))
     if state.average is not None:
         state.average.load_state_dict(_part(tensors, "average."))
-    _load_optimizer(state.optimizer, _part(tensors, "optimizer."))
+    if state.optimizer is not None:
+        _load_optimizer(state.optimizer, _part(tensors, "optimizer."))
     state.sums.copy_(tensors["sums"])
     _take_facts(state, facts)
 

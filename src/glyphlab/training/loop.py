@@ -170,7 +170,8 @@ def fit(
     settings, steps_per_epoch = job.recipe.training, job.steps_per_epoch
     began = last_checkpoint = time.perf_counter()
     spent_before = state.time_seconds
-    forward = job.engine.forward(state.classifier, job.batch_size)
+    forward, optimizer = job.engine.forward(state.classifier, job.batch_size), state.optimizer
+    assert optimizer is not None
     classes = len(state.classifier.spec.class_names)
     class_weights, log_priors, smoothing = (
         job.class_weights(classes), job.log_priors(classes), job.smoothing(classes),
@@ -189,13 +190,13 @@ def fit(
             pixels, targets = job.batch(state.step, order)
             lr = settings.lr * lr_factor(settings, state.step, state.total_steps, steps_per_epoch)
             lr *= state.plateau.factor if state.plateau else 1.0
-            set_lr(state.optimizer, lr)
+            set_lr(optimizer, lr)
             seed_device(job.engine.device, derived_seed(settings.seed, Purpose.DROPOUT, state.step))
 
             logits = forward(pixels)
             loss = _loss(job, logits, pixels, targets, class_weights, log_priors, smoothing)
             loss = loss * job.share(state.step, order, class_weights)
-            state.optimizer.zero_grad()
+            optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             correct = (logits.detach().argmax(1) == targets).sum()
             seen = torch.stack([loss.detach(), correct, torch.full_like(loss, len(targets))])
@@ -206,7 +207,7 @@ def fit(
                 halt.count(votes, state.step)
             if settings.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(state.classifier.parameters(), settings.clip_norm)
-            state.optimizer.step()
+            optimizer.step()
             if state.average is not None and settings.ema_decay is not None:
                 update_average(state.average, state.classifier, settings.ema_decay, state.step)
             state.step += 1

@@ -25,7 +25,6 @@ from glyphlab.training.checkpoint import TrainingState
 from glyphlab.training.environment import describe_environment
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.images import Parts, data_facts
-from glyphlab.training.optimizer import build_optimizer
 from glyphlab.training.recipe import Recipe, TransferSettings
 from glyphlab.training.run import Run
 from glyphlab.training.transfer.ways import Learned
@@ -83,13 +82,16 @@ def write_run(
 
 
 def _finished(learned: Learned, train: GlyphSet, recipe: Recipe, time_seconds: float) -> TrainingState:
-    """A state at its end, which `resume` can lengthen: from here on all layers learn, with a fresh optimiser."""
+    """A state at its end, which `resume` can lengthen: from here on all layers learn, with a fresh optimiser.
+
+    None is made here: the first one that a process makes loads torch's compiler, which takes two seconds.
+    """
     classifier = learned.classifier.requires_grad_(True)
     history = learned.history or [_only_epoch(classifier, train, time_seconds)]
     return TrainingState(
         classifier=classifier,
         average=None if recipe.training.ema_decay is None else copy.deepcopy(classifier).requires_grad_(False),
-        optimizer=build_optimizer(classifier, recipe.training),
+        optimizer=None,
         total_steps=history[-1].step,
         step=history[-1].step,
         history=history,
