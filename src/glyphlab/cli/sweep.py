@@ -105,7 +105,7 @@ def run(
     from glyphlab.training.sweep.results import SweepResults
     from glyphlab.training.sweep.supervise import begin_sweep, run_workers, threads_each
 
-    definition = SweepDefinition.load(file, data, base, skip_bad)
+    definition = SweepDefinition.load(file, data, base, skip_bad=skip_bad)
     pairs = pairs_of(definition)
     prepared = _prepare_bases(definition, sweeps_dir / (name or definition.name), data_dir) if pairs else {}
     ledger, folder = begin_sweep(definition, name=name, sweeps_dir=sweeps_dir, storage=storage, trials=trials)

@@ -91,7 +91,7 @@ class SweepDefinition:
             raise RecipeError(f"cannot read the sweep {path}: {error.strerror or error}") from error
         except UnicodeDecodeError as error:
             raise RecipeError(f"cannot read the sweep {path}: it is no text in UTF-8") from error
-        return cls.from_toml(content, path.stem, path.parent, data, base, skip_bad)
+        return cls.from_toml(content, path.stem, path.parent, data, base, skip_bad=skip_bad)
 
     @classmethod
     def from_toml(
