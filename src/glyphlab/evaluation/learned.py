@@ -53,7 +53,7 @@ def without_learned(run: Run, glyphs: GlyphSet, data_dir: Path | None) -> GlyphS
 
 
 def some_of(glyphs: GlyphSet, places: NDArray[np.int64], told: str) -> GlyphSet:
-    """The images at `places`, with what is `told` about the others added to the remark."""
+    """The images at `places`, with what is `told` about the choice added to the remark."""
     return _with_remark(glyphs.subset(places), told)
 
 

@@ -239,17 +239,22 @@ def _refuse_another_job(described: Mapping[str, Any], part: Part, folder: Path) 
     if other is None:
         return
     begun = Note.read(other).job
-    if changed := [key for key in described if key != "part" and described[key] != begun.get(key)]:
+    if changed := _differing(described, begun):
         raise RunError(
             f"{folder} holds {other.stem}, which is of another job: {changed[0]} was {begun.get(changed[0])!r}, is "
             f"{described[changed[0]]!r}; give part {part.number}/{part.count} another --out folder"
         )
 
 
+def _differing(job: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """What two parts that cannot be put together have in different ways."""
+    return [key for key in job if key != "part" and job[key] != other.get(key)]
+
+
 def _refuse_incomplete(notes: dict[str, Note], folder: Path) -> None:
-    jobs = [{key: value for key, value in note.job.items() if key != "part"} for note in notes.values()]
+    jobs = [note.job for note in notes.values()]
     for stem, job in zip(notes, jobs, strict=True):
-        if changed := [key for key in job if job[key] != jobs[0].get(key)]:
+        if changed := _differing(job, jobs[0]):
             raise RunError(f"{folder}: {stem} and {next(iter(notes))} are of different jobs, their {changed[0]} differ")
     count = jobs[0]["parts"]
     there = {note.job["part"]: note.progress.done for note in notes.values()}

@@ -136,7 +136,8 @@ def looks(subject: Subject) -> list[Look]:
 
 def _look(picture: Path, classes: int) -> Look:
     part, _, layer = picture.stem.partition("-")
-    title = about(picture)[0].upper() + about(picture)[1:] + (f": {layer}" if layer else "")
+    words = about(picture)
+    title = words[0].upper() + words[1:] + (f": {layer}" if layer else "")
     if part == "excite" and classes > _MOST_EXCITED:
         title += f": of the {_MOST_EXCITED} that it recognises least"
     uri = "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")

@@ -10,6 +10,7 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.evaluation.description import redescribe
 from glyphlab.evaluation.evaluate import evaluation_folder, write_evaluation
 from glyphlab.evaluation.export import figures_of
+from glyphlab.evaluation.learned import some_of
 from glyphlab.evaluation.result import Evaluation
 from glyphlab.recognition.modelfile import MODEL_NAME
 from glyphlab.recognition.recognizer import Recognizer
@@ -33,7 +34,7 @@ def judged_in_folds(
     own = trial.pictures >= rehearsed  # they come behind those that are rehearsed
     logits = np.concatenate([concluded.logits[:old], trial.logits[own] * np.float32(factor)])
     places = np.concatenate([np.arange(old), old + trial.pictures[own] - rehearsed])
-    judged = replace(test.subset(places), remark="; ".join(filter(None, (test.remark, _REMARK))))
+    judged = some_of(test, places, _REMARK)
     return Evaluation.from_logits(logits, judged), judged
 
 
