@@ -83,3 +83,29 @@ def test_probabilities_become_those_given_the_alphabet(rng: np.random.Generator)
     nothing[0, 20] = 1
     np.testing.assert_allclose(alphabet.restrict(nothing), 0.1)
     assert Alphabet.whole(BALANCED).restrict(probs) is probs
+
+
+def test_what_a_class_stands_for() -> None:
+    def counts(alphabet: Alphabet) -> dict[str, int]:
+        return dict(zip(alphabet.names, alphabet.stands_for, strict=True))
+
+    # Every letter once for each of its cases that may occur: 26 capitals, 26 small letters, ten digits.
+    whole = counts(Alphabet.whole(BALANCED))
+    assert sum(whole.values()) == 62 and whole["O"] == whole["C"] == 2 and whole["0"] == whole["A"] == whole["a"] == 1
+    assert counts(Alphabet.parse("0-9A-Za-z", BALANCED)) == whole
+    assert counts(Alphabet.parse("digits,letters", BALANCED)) == whole
+    assert set(counts(Alphabet.parse("0-9A-Z", BALANCED)).values()) == {1}
+    assert set(counts(Alphabet.parse("a-z", BALANCED)).values()) == {1}
+    # Nothing says that a model of capitals alone has ever seen a small letter, nor does any alphabet with one case.
+    for names_of_classes in (tuple(string.ascii_uppercase + string.digits), ("alpha", "beta"), ("α", "β"), ("1", "a")):
+        assert set(Alphabet.whole(names_of_classes).stands_for) == {1}
+    assert set(Alphabet.parse("letters", ("A", "B")).stands_for) == {1}
+
+
+def test_characters_rather_than_classes_are_equally_common() -> None:
+    alphabet = Alphabet.parse("0Oo", BALANCED)
+    probs = np.array([[0.6, 0.4], [0.9, 0.1], [0.0, 1.0]], np.float32)
+    assert alphabet.weigh(probs) == pytest.approx(np.array([[0.6 / 1.4, 0.8 / 1.4], [0.9 / 1.1, 0.2 / 1.1], [0, 1]]))
+    digits = Alphabet.parse("0-9", BALANCED)
+    even = np.full((2, 10), 0.1, np.float32)
+    assert digits.weigh(even) is even

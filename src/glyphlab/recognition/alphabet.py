@@ -1,7 +1,12 @@
-"""Restricting the answers: a form field knows what it may hold."""
+"""Restricting the answers: a form field knows what it may hold.
+
+Where nothing else is known, every character that may be answered counts as equally common. A class that stands for the
+two cases of a letter, as EMNIST's O for O and o, is then as common as two others.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,15 +24,19 @@ class Alphabet:
     """The classes that may be answered.
 
     indices: int64 [A], places among the model's classes, ascending. names: what each is answered as, length A.
+    stands_for: how many of the characters that may occur each stands for, length A.
     """
 
     indices: NDArray[np.int64]
     names: tuple[str, ...]
+    stands_for: tuple[int, ...]
 
     @classmethod
     def whole(cls, class_names: Sequence[str]) -> Alphabet:
-        """Every class of the model under its own name."""
-        return cls(np.arange(len(class_names), dtype=np.int64), tuple(class_names))
+        """Every class of the model under its own name, for all that it stands for."""
+        both = _both_cases(class_names)
+        counts = tuple(2 if name in both else 1 for name in class_names)
+        return cls(np.arange(len(class_names), dtype=np.int64), tuple(class_names), counts)
 
     @classmethod
     def parse(cls, text: str, class_names: Sequence[str]) -> Alphabet:
@@ -45,6 +54,7 @@ class Alphabet:
         places = {name: place for place, name in enumerate(class_names)}
         found: dict[int, str] = {}
         unknown: list[str] = []
+        counts: Counter[int] = Counter()
         for name in dict.fromkeys(wanted):
             place = places.get(name)
             if place is not None:
@@ -53,12 +63,15 @@ class Alphabet:
                 found.setdefault(place, name)
             else:
                 unknown.append(name)
+                continue
+            counts[place] += 1
         if unknown:
             raise ModelError(
                 f"the model does not know {_listed(unknown)}; it knows {_listed(class_names, limit=len(class_names))}"
             )
         order = sorted(found)
-        return cls(np.array(order, dtype=np.int64), tuple(found[place] for place in order))
+        names = tuple(found[place] for place in order)
+        return cls(np.array(order, dtype=np.int64), names, tuple(counts[place] for place in order))
 
     def restrict(self, probs: NDArray[np.float32]) -> NDArray[np.float32]:
         """The probabilities of these classes given that it is one of them: float32 [N, K] -> [N, A].
@@ -72,6 +85,29 @@ class Alphabet:
         shares = np.full_like(chosen, 1.0 / len(self.indices))
         np.divide(chosen, total, out=shares, where=total > 0)
         return shares.astype(np.float32)
+
+    def weigh(self, probs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The probabilities of these classes where the characters they stand for are equally common, not the classes.
+
+        probs: float32 [N, A], of equally common classes (`restrict`). Returns float32 [N, A].
+        """
+        if len(set(self.stands_for)) == 1:
+            return probs
+        weighed = probs * np.array(self.stands_for, dtype=np.float32)
+        weighed /= weighed.sum(axis=1, keepdims=True)
+        return weighed
+
+
+def _both_cases(class_names: Sequence[str]) -> frozenset[str]:
+    """The classes that stand for a letter's other case as well.
+
+    A model that tells the two cases of some letters apart knows both; where it has one class for a letter, the other
+    case is in it. A model without any such pair may have been taught capitals alone.
+    """
+    known = set(class_names)
+    lone = {name for name in class_names if len(name) == 1 and name.isalpha() and name.swapcase() not in known}
+    paired = any(name.isalpha() and name != name.swapcase() and name.swapcase() in known for name in class_names)
+    return frozenset(lone) if paired else frozenset()
 
 
 def _items(text: str, class_names: Sequence[str]) -> list[str]:
@@ -87,7 +123,8 @@ def _expand(item: str, class_names: Sequence[str]) -> list[str]:
         members = [name for name in class_names if kind(name)]
         if not members:
             raise ModelError(f"the model knows no {item}; it knows {_listed(class_names, limit=len(class_names))}")
-        return members
+        both = _both_cases(class_names) if item == "letters" else frozenset()
+        return members + [name.swapcase() for name in members if name in both]
     names: list[str] = []
     place = 0
     while place < len(item):

@@ -97,27 +97,29 @@ class Rule:
 
         With a smaller alphabet the probabilities are those given that it is one of its characters. A prediction
         set is then no less likely to hold the truth, provided that the truth is in the alphabet: dividing by
-        their sum only raises its probability.
+        their sum only raises its probability. Sets are made for equally common classes, as they were calibrated;
+        the answer, for equally common characters (`Alphabet.weigh`), is added where it is missing.
         """
-        probs = self.alphabet.restrict(probs)
+        by_class = self.alphabet.restrict(probs)
+        probs = self.alphabet.weigh(by_class)
         order = np.argsort(-probs, axis=1, kind="stable")
         ranked = np.take_along_axis(probs, order, axis=1).astype(np.float64)
-        inside = None
+        inside = np.zeros(probs.shape, dtype=bool)
         if self._own_thresholds is not None:
-            sets = prediction_sets(probs, self._own_thresholds)
-            inside = np.take_along_axis(sets, order, axis=1).sum(axis=1)
+            inside = np.take_along_axis(prediction_sets(by_class, self._own_thresholds), order, axis=1)
+            inside[:, 0] = True
         shown = 1 + self.alternatives
         answers: list[Prediction] = []
         for row, values in enumerate(ranked[:, :shown].tolist()):
-            size = 0 if inside is None else int(inside[row])
-            names = self._names[order[row, : max(shown, size)]].tolist()
+            names = self._names[order[row, :shown]].tolist()
+            possible = tuple(self._names[order[row, inside[row]]].tolist())
             answers.append(
                 Prediction(
                     character=names[0],
                     probability=values[0],
-                    alternatives=tuple(zip(names[1:shown], values[1:], strict=True)),
-                    certain=values[0] >= self.min_confidence and size <= 1,
-                    prediction_set=tuple(names[:size]),
+                    alternatives=tuple(zip(names[1:], values[1:], strict=True)),
+                    certain=values[0] >= self.min_confidence and len(possible) <= 1,
+                    prediction_set=possible,
                 )
             )
         return answers
