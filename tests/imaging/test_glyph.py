@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from glyphlab.data.sources import load_dataset
 from glyphlab.errors import ImageError
-from glyphlab.imaging.glyph import FRAMINGS, Framing, find_ink, prepare, prepare_ink
+from glyphlab.imaging.glyph import FRAMINGS, Framing, find_ink, prepare, prepare_ink, redraw
 from glyphlab.imaging.picture import load_picture
 from glyphlab.imaging.strokes import stroke_width
 
@@ -212,3 +213,25 @@ def test_glyphs_of_drawings_resemble_emnist_in_size_and_weight(real_data: Path) 
         np.mean([pen_of(one) for one in characters]), rel=0.25
     )
     assert np.mean(glyphs) == pytest.approx(np.mean(characters), rel=0.25)
+
+
+@pytest.mark.parametrize("pen", [2.2, 2.8, 3.5])
+@pytest.mark.parametrize("scanned_with", [8, 20, 34])
+def test_a_glyph_is_redrawn_with_the_pen_that_is_named(
+    drawn: Draw, alike: Alike, pen: float, scanned_with: int
+) -> None:
+    coarse = replace(EMNIST, thinnest=1.0, thickest=9.0, box=21.0)  # as scanned: the pen it was written with
+    glyph = prepare(drawn("h", pen=scanned_with), coarse)
+    wanted = replace(EMNIST, thinnest=pen, thickest=pen)
+    anew = redraw(glyph, wanted)
+    directly = prepare(drawn("h", pen=scanned_with), wanted)
+    assert pen_of(anew) == pytest.approx(pen_of(directly), abs=0.25)
+    left, top, right, bottom = box(anew)
+    assert max(right - left, bottom - top) == pytest.approx(EMNIST.box, abs=1)
+    # Whichever pen wrote it, the same comes out as if that pen had drawn it.
+    assert alike(anew, directly) > 0.9
+
+
+def test_nothing_cannot_be_redrawn() -> None:
+    with pytest.raises(ImageError, match="no ink"):
+        redraw(np.zeros((28, 28), np.uint8), EMNIST)

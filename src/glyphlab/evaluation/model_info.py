@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glyphlab.data.sources import names
 from glyphlab.errors import ModelError
 from glyphlab.networks.classifier import ClassifierSpec
 from glyphlab.recognition.modelfile import MODEL_NAME, ModelInfo
 from glyphlab.recognition.recognizer import Recognizer
+from glyphlab.training.images import framing_of_recipe
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 
@@ -41,18 +41,6 @@ def temperature_of(run: Run) -> float | None:
     """The temperature in the run's model file; None where it has none, or one made of other weights."""
     info = current_info(run)
     return None if info is None else info.temperature
-
-
-def framing_of_recipe(recipe: Recipe, image_shape: tuple[int, int, int]) -> str | None:
-    """How pictures must be framed to look like what a run was trained on; None: they are fitted in whole."""
-    if recipe.transfer is not None:
-        return recipe.transfer.framing or None
-    data = recipe.data.name
-    if data not in names() or image_shape[0] != 1:  # a folder or CSV of the user's, or pictures in colour
-        return None
-    if data.startswith("emnist"):
-        return "emnist"
-    return "mnist" if data in ("mnist", "digits") else None
 
 
 def fits_inverted(recipe: Recipe) -> bool:

@@ -153,6 +153,19 @@ def prepare_ink(ink: NDArray[np.float32], framing: Framing) -> NDArray[np.uint8]
     return _place(large, framing)
 
 
+def redraw(glyph: NDArray[np.uint8], framing: Framing) -> NDArray[np.uint8]:
+    """A glyph of a data set as it would be had it been drawn, and then prepared: crisp, with the framing's pen and box.
+
+    glyph: uint8 [H, W], light ink on black. framing: with `thinnest` and `thickest` alike it names the pen. Returns
+    uint8 [size, size]. Raises `ImageError` when there is no ink.
+    """
+    height, width = glyph.shape
+    size = (width * _OVERSAMPLING, height * _OVERSAMPLING)
+    large = cv2.resize(glyph.astype(np.float32) / 255, size, interpolation=cv2.INTER_CUBIC)
+    smooth = cv2.GaussianBlur(large, (0, 0), _OVERSAMPLING / 3)  # which takes the steps of the pixels away
+    return prepare_ink(np.asarray(np.clip(smooth * 2 - 0.5, 0, 1), dtype=np.float32), framing)
+
+
 def _enlarged(character: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
     """Resized, with a margin that leaves room for a wider pen and a blur; hairlines are thickened to survive it."""
     if scale < 1 and stroke_width(character) * scale < _FINEST:

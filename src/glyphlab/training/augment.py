@@ -70,7 +70,7 @@ def sampling_grid(
     noise = torch.randn(batch, cells * cells, 2, generator=generator) * (2 * settings.elastic)
     # Affine and elastic parts are both linear in their parameters: one matrix product makes all grids of the batch.
     parameters, there = torch.cat([affine.view(batch, 2, 3), noise.transpose(1, 2)], dim=2), torch.device(device)
-    planes = _sent(parameters, there).view(2 * batch, -1) @ _grid_basis(height, width, cells, there)
+    planes = sent(parameters, there).view(2 * batch, -1) @ _grid_basis(height, width, cells, there)
     return planes.view(batch, 2, height, width).permute(0, 2, 3, 1)
 
 
@@ -108,7 +108,7 @@ def _erase(images: Tensor, probability: float, generator: torch.Generator) -> Te
     """
     batch, channels, height, width = images.shape
     chance, area, shape, down, right = torch.rand(5, batch, generator=generator)
-    grey = _sent(torch.rand(batch, channels, 1, 1, generator=generator), images.device)
+    grey = sent(torch.rand(batch, channels, 1, 1, generator=generator), images.device)
     area, ratio = 0.02 + 0.33 * area, 3.3 ** (2 * shape - 1)
     tall, wide = (area * ratio).sqrt().clamp(max=1) * height, (area / ratio).sqrt().clamp(max=1) * width
     top, left = down * (height - tall), right * (width - wide)
@@ -117,7 +117,7 @@ def _erase(images: Tensor, probability: float, generator: torch.Generator) -> Te
     in_rows = (rows > top[:, None]) & (rows < (top + tall)[:, None])
     in_columns = (columns > left[:, None]) & (columns < (left + wide)[:, None])
     inside = in_rows[:, None, :, None] & in_columns[:, None, None, :]
-    return torch.where(_sent(inside, images.device), grey, images)
+    return torch.where(sent(inside, images.device), grey, images)
 
 
 def _with_neighbours(images: Tensor, dim: int, combine: Callable[..., Tensor]) -> Tensor:
@@ -139,10 +139,10 @@ def _uniform(count: int, strength: float, generator: torch.Generator) -> Tensor:
 def _symmetric(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """As `_uniform`, one number an image, shaped [B, 1, 1, 1] to act on images, where they are."""
     numbers = _uniform(len(images), strength, generator)
-    return _sent(numbers.view(-1, 1, 1, 1), images.device)
+    return sent(numbers.view(-1, 1, 1, 1), images.device)
 
 
-def _sent(values: Tensor, device: torch.device) -> Tensor:
+def sent(values: Tensor, device: torch.device) -> Tensor:
     """On a device, without a wait for a GPU.
 
     CUDA takes pageable memory at once. Apple's MPS reads it later, when it may belong to something else

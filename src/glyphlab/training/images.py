@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet, stratified_split
-from glyphlab.data.sources import load_dataset
+from glyphlab.data.sources import load_dataset, names
 from glyphlab.errors import DataError
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.seeds import Purpose, derived_seed
@@ -46,6 +46,18 @@ def load_images(
     if len(glyphs.class_names) < 2:
         raise DataError(f"{glyphs.name} has one class only, '{glyphs.class_names[0]}'; add images of another class")
     return glyphs
+
+
+def framing_of_recipe(recipe: Recipe, image_shape: tuple[int, int, int]) -> str | None:
+    """How pictures must be framed to look like what a run was trained on; None: they are fitted in whole."""
+    if recipe.transfer is not None:
+        return recipe.transfer.framing or None
+    data = recipe.data.name
+    if data not in names() or image_shape[0] != 1:  # a folder or CSV of the user's, or pictures in colour
+        return None
+    if data.startswith("emnist"):
+        return "emnist"
+    return "mnist" if data in ("mnist", "digits") else None
 
 
 def _told_already(message: str) -> None: ...

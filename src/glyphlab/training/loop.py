@@ -22,7 +22,7 @@ from torch import Tensor
 
 from glyphlab.errors import RunError
 from glyphlab.networks.classifier import predict, to_pixels
-from glyphlab.training.augment import augment
+from glyphlab.training.augment import augment, sent
 from glyphlab.training.checkpoint import Best, TrainingState
 from glyphlab.training.distill import Teachers, distillation_loss
 from glyphlab.training.distributed import World
@@ -48,7 +48,7 @@ class Job:
 
     images: uint8 [N, H, W] or [N, H, W, 3]; targets: int64 [N]; both on the engine's device. train, validation:
     int64 indices into them. teachers: whose answers are learnt beside the targets. world: the processes that share the
-    work.
+    work. redrawn: uint8 [N, H, W], the images as other pens would have drawn them, where the recipe asks for them.
     """
 
     recipe: Recipe
@@ -59,6 +59,7 @@ class Job:
     validation: Tensor
     teachers: Teachers | None = None
     world: World = field(default_factory=World.alone)
+    redrawn: Tensor | None = None
 
     @property
     def batch_size(self) -> int:
@@ -89,8 +90,16 @@ class Job:
         chosen = self.chosen(step, order)
         part = self.world.begin_batch(len(chosen))
         stream = generator(self.recipe.training.seed, Purpose.AUGMENT, step)
-        pixels = augment(to_pixels(self.images[chosen]), self.recipe.augment, stream)
+        pixels = augment(to_pixels(self._drawn(chosen, stream)), self.recipe.augment, stream)
         return pixels[part], self.targets[chosen[part]]
+
+    def _drawn(self, chosen: Tensor, stream: torch.Generator) -> Tensor:
+        """The chosen images, some of them drawn anew; uint8 [B, H, W] or [B, H, W, 3]."""
+        images = self.images[chosen]
+        if self.redrawn is None:
+            return images
+        anew = torch.rand(len(images), 1, 1, generator=stream) < self.recipe.augment.redraw
+        return torch.where(sent(anew, images.device), self.redrawn[chosen], images)
 
     def share(self, step: int, order: Tensor, class_weights: Tensor | None) -> Tensor | float:
         """How much of the whole batch's mean this process's part makes, 0 to 1."""

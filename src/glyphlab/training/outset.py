@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import time
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.networks import registry
@@ -59,7 +61,13 @@ def new_classifier(recipe: Recipe, glyphs: GlyphSet, parts: Parts) -> Classifier
 
 
 def new_job(
-    recipe: Recipe, engine: Engine, glyphs: GlyphSet, parts: Parts, world: World, teachers: Teachers | None = None
+    recipe: Recipe,
+    engine: Engine,
+    glyphs: GlyphSet,
+    parts: Parts,
+    world: World,
+    teachers: Teachers | None = None,
+    redrawn: NDArray[np.uint8] | None = None,
 ) -> Job:
     """Everything on the engine's device; on the CPU the images are shared, not copied."""
     device = engine.device
@@ -72,6 +80,7 @@ def new_job(
         validation=torch.from_numpy(parts.validation).to(device),
         teachers=teachers,
         world=world,
+        redrawn=None if redrawn is None else torch.from_numpy(redrawn).to(device),
     )
 
 

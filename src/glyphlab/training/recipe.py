@@ -79,6 +79,9 @@ class AugmentSettings(Section):
     )
     elastic_cells: int = Field(4, ge=2, le=16, description="elastic noise: knots along a side; fewer is smoother")
     stroke: float = Field(0.0, ge=0, le=1, description="thinner or thicker strokes; 1: up to a pixel on each side")
+    redraw: float = Field(
+        0.0, ge=0, le=1, description="probability of being drawn anew with a pen of one width; MNIST and EMNIST only"
+    )
     brightness: float = Field(0.0, ge=0, le=1, description="0.1: 0.9 to 1.1 times as bright")
     contrast: float = Field(0.0, ge=0, le=1, description="0.1: 0.9 to 1.1 times the contrast")
     flip_horizontal: float = Field(0.0, ge=0, le=1, description="probability; mirrored letters are other letters")
@@ -284,6 +287,8 @@ class Recipe(Section):
     def contradictions(self) -> Iterator[str]:
         for section in (self.data, self.augment, self.network, self.training, self.engine, self.transfer):
             yield from section.contradictions() if section is not None else ()
+        if self.transfer is not None and self.augment.redraw:
+            yield "augment.redraw has no effect in a transfer; remove it"
         if self.data.validation == 0:
             if self.training.schedule == "plateau":
                 yield "training.schedule = 'plateau' watches the validation loss, but data.validation is 0"

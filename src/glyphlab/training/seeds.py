@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     SHUFFLE = 3
     AUGMENT = 4
     DROPOUT = 5
+    PENS = 6
 
 
 def derived_seed(seed: int, purpose: Purpose, index: int = 0) -> int:

@@ -27,6 +27,7 @@ from glyphlab.training.memory import Trained, fit_in_memory
 from glyphlab.training.outset import epochs_of, new_classifier, new_job, new_state, planned_steps
 from glyphlab.training.progress import Reporter, Silent
 from glyphlab.training.recipe import Recipe
+from glyphlab.training.redraw import redrawing_framing, redrawn_for
 from glyphlab.training.run import Run
 from glyphlab.training.transfer.start import only_teaches
 
@@ -103,7 +104,7 @@ def train_glyphs(
     }
     if recipe.training.teachers is not None:
         facts["teachers"] = fingerprints(recipe)
-    job, state = start.begin(glyphs)
+    job, state = start.begin(glyphs, reporter)
     begin(world, start.recipe, images, state, data_dir)
     run = Run.create(Path(runs_dir), glyphs.name, start.recipe, facts)
     with run.locked():
@@ -133,7 +134,7 @@ def train_in_memory(recipe: Recipe, glyphs: GlyphSet, *, reporter: Reporter | No
     """
     reporter = reporter or Silent()
     start = _prepare(recipe, glyphs, reporter, World.alone())
-    job, state = start.begin(glyphs)
+    job, state = start.begin(glyphs, reporter)
     memory, ending = fit_in_memory(job, state, f"{glyphs.name}-{recipe.name}", reporter)
     return Trained(start.recipe, memory.best or state.result.eval(), state.history, ending.value)
 
@@ -169,7 +170,7 @@ def resume(
         run.require_same_data(glyphs)
         if run.environment.get("teachers", {}) != fingerprints(recorded):
             raise RunError(f"{run.folder}: a teacher has changed since the run began; train anew")
-        job, state = _as_recorded(recorded, glyphs, world)
+        job, state = _as_recorded(recorded, glyphs, world, reporter)
         planned = state.total_steps
         if run.checkpoint_path.exists():
             load_checkpoint(state, run.checkpoint_path)
@@ -216,7 +217,7 @@ def assist(world: World, *, data_dir: Path | None = None) -> Ending:
         return load_images(recipe, "train", data_dir or first_data_dir)
 
     def build(recipe: Recipe, glyphs: GlyphSet) -> tuple[Job, TrainingState]:
-        return _as_recorded(recipe, glyphs, world)
+        return _as_recorded(recipe, glyphs, world, Silent())
 
     job, state = join(world, load, build)
     signals = StopSignal()
@@ -356,9 +357,10 @@ class _Start:
     teachers: Teachers | None
     world: World
 
-    def begin(self, glyphs: GlyphSet) -> tuple[Job, TrainingState]:
+    def begin(self, glyphs: GlyphSet, reporter: Reporter) -> tuple[Job, TrainingState]:
         """The work and its state at step 0, on the engine's device."""
-        job = new_job(self.recipe, self.engine, glyphs, self.parts, self.world, self.teachers)
+        redrawn = redrawn_for(self.recipe, glyphs, self.parts, reporter)
+        job = new_job(self.recipe, self.engine, glyphs, self.parts, self.world, self.teachers, redrawn)
         return job, new_state(job, self.classifier, planned_steps(job, self.timings))
 
 
@@ -374,6 +376,7 @@ class _Outset:
     def of(cls, recipe: Recipe, glyphs: GlyphSet, world: World) -> _Outset:
         """Raises `RecipeError`, `DataError` for whatever is wrong with the recipe on these images and this machine."""
         require_trainable(recipe)
+        redrawing_framing(recipe, glyphs)
         parts = Parts.carve(glyphs, recipe)
         counted = recipe.with_settings({"training.epochs": epochs_of(recipe, len(parts.train))})
         classifier = new_classifier(counted, glyphs, parts)
@@ -389,14 +392,16 @@ def _prepare(recipe: Recipe, glyphs: GlyphSet, reporter: Reporter, world: World)
     return _Start(settled, parts, classifier, engine, timings, teachers, world)
 
 
-def _as_recorded(recipe: Recipe, glyphs: GlyphSet, world: World) -> tuple[Job, TrainingState]:
+def _as_recorded(recipe: Recipe, glyphs: GlyphSet, world: World, reporter: Reporter) -> tuple[Job, TrainingState]:
     """The work of a recipe that is settled already, and its state at step 0."""
     parts = Parts.carve(glyphs, recipe)
     engine = Engine(**for_process(recipe.engine, world).model_dump())
     engine.require_usable()
     engine.activate()
     classifier = new_classifier(recipe, glyphs, parts)
-    job = new_job(recipe, engine, glyphs, parts, world, Teachers.of(recipe, classifier.spec, engine, glyphs, parts))
+    teachers = Teachers.of(recipe, classifier.spec, engine, glyphs, parts)
+    redrawn = redrawn_for(recipe, glyphs, parts, reporter)
+    job = new_job(recipe, engine, glyphs, parts, world, teachers, redrawn)
     return job, new_state(job, classifier, epochs_of(recipe, 0) * job.steps_per_epoch)
 
 
