@@ -152,6 +152,10 @@ def test_all_mistakes_of_settings_are_reported_at_once() -> None:
         ),
         ({"training.plateau_patience": 2}, r"plateau_patience has no effect with schedule = 'constant'"),
         ({"training.schedule": "one-cycle", "training.warmup_epochs": 1}, "one-cycle.*peak_at"),
+        (
+            {"training.epochs": 3, "training.warmup_epochs": 3},
+            r"warmup_epochs is 3, but training\.epochs is 3: .* never",
+        ),
         ({"training.schedule": "plateau", "data.validation": 0}, "watches the validation loss"),
         ({"training.early_stopping_epochs": 2, "data.validation": 0}, "watches the validation loss"),
         ({"training.early_stopping_epochs": 2, "training.keep": "last"}, r"training\.keep = 'best'"),

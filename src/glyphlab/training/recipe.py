@@ -203,6 +203,11 @@ class TrainingSettings(Section):
                 yield f"training.{key} has no effect with {other} = '{actual}'; remove it or set {other} = {wanted}"
         if self.schedule == "one-cycle" and self.warmup_epochs:
             yield "training.warmup_epochs has no effect with schedule = 'one-cycle', which rises by itself; use peak_at"
+        elif isinstance(self.epochs, int) and self.warmup_epochs >= max(self.epochs, 1):
+            yield (
+                f"training.warmup_epochs is {self.warmup_epochs:g}, but training.epochs is {self.epochs}: "
+                "the rate would never reach training.lr; warm up for less"
+            )
         if self.distillation is not None and self.teachers is None:
             yield "training.distillation has no effect without training.teachers; name them, or remove it"
         if self.keep == "last" and self.early_stopping_epochs is not None:
