@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from glyphlab.data.glyphset import GlyphSet
+from glyphlab.data.sources import load_dataset
 from glyphlab.networks.classifier import predict
 from glyphlab.training import loop
 from glyphlab.training.recipe import Recipe
@@ -86,14 +87,15 @@ def test_on_a_gpu_and_on_the_processor_the_same_is_learned(
     assert here.history[-1].train_loss == there.history[-1].train_loss
 
 
-def test_a_step_does_not_wait_for_the_gpu(
-    pretended_cuda: Cuda, glyphs: GlyphSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("redraw", [0.0, 0.5])
+def test_a_step_does_not_wait_for_the_gpu(pretended_cuda: Cuda, monkeypatch: pytest.MonkeyPatch, redraw: float) -> None:
+    glyphs = load_dataset("digits").subset(np.arange(90))
     monkeypatch.setattr(loop, "_LOOK_EVERY_STEPS", 10_000)
     waited = []
     for batch_size in (27, 9):
         with pretended_cuda() as waits:
             changes = {"training.batch_size": batch_size, "training.class_balance": "loss", "training.epochs": 1}
+            changes["augment.redraw"] = redraw
             trained = train_in_memory(recipe(**changes), glyphs)
             waited.append((trained.history[-1].step, list(waits.names)))
     (few, waits_of_few), (many, waits_of_many) = waited

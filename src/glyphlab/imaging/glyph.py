@@ -154,7 +154,7 @@ def prepare_ink(ink: NDArray[np.float32], framing: Framing) -> NDArray[np.uint8]
 
 
 def redraw(glyph: NDArray[np.uint8], framing: Framing) -> NDArray[np.uint8]:
-    """A glyph of a data set as it would be had it been drawn, and then prepared: crisp, with the framing's pen and box.
+    """A glyph of a data set as if it had been drawn and then prepared: crisp, with the framing's pen and box.
 
     glyph: uint8 [H, W], light ink on black. framing: with `thinnest` and `thickest` alike it names the pen. Returns
     uint8 [size, size]. Raises `ImageError` when there is no ink.

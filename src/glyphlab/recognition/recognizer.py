@@ -88,7 +88,8 @@ class Recognizer:
         """Calibrated probabilities of prepared glyphs.
 
         images: uint8 [N, H, W] or [N, H, W, 3] of the model's size, light ink on black, 0 to 255.
-        Returns float32 [N, K]. Raises `ImageError` for another type or shape.
+        Returns float32 [N, K], as the network tells them; how many characters a class stands for is weighed by `rule`.
+        Raises `ImageError` for another type or shape.
         """
         channels, height, width = self.info.image_shape
         expected = (height, width) if channels == 1 else (height, width, channels)
@@ -112,7 +113,8 @@ class Recognizer:
         """How probabilities of this model become answers; `rule.decide(probs)` gives them.
 
         only: the characters that may be answered: "0-9", "A-Z", "abc", "digits", "letters", "capitals",
-            "lowercase", class names, or several with commas between; default all.
+            "lowercase", class names, or several with commas between; default all. They count as equally common, so
+            that a class for both cases of a letter counts twice where both may be answered.
         min_confidence: least probability of an answer that counts as certain, 0 to 1.
         coverage: name a set of characters that holds the true one with this probability, such as 0.95; for
             pictures like those the model was calibrated on, the classes being about equally common.

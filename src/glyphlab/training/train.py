@@ -376,7 +376,7 @@ class _Outset:
     def of(cls, recipe: Recipe, glyphs: GlyphSet, world: World) -> _Outset:
         """Raises `RecipeError`, `DataError` for whatever is wrong with the recipe on these images and this machine."""
         require_trainable(recipe)
-        redrawing_framing(recipe, glyphs)
+        redrawing_framing(recipe, glyphs)  # what cannot be redrawn is refused before anything is timed
         parts = Parts.carve(glyphs, recipe)
         counted = recipe.with_settings({"training.epochs": epochs_of(recipe, len(parts.train))})
         classifier = new_classifier(counted, glyphs, parts)
