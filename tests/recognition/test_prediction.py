@@ -5,6 +5,7 @@ import pytest
 
 from glyphlab.recognition.alphabet import Alphabet
 from glyphlab.recognition.prediction import Rule
+from glyphlab.recognition.recognizer import Recognizer
 
 CLASSES = ("0", "A", "O", "a")  # O stands for O and o
 PROBS = np.array([[0.55, 0.0, 0.45, 0.0], [0.9, 0.02, 0.06, 0.02]], np.float32)
@@ -26,3 +27,15 @@ def test_prediction_sets_are_those_of_equally_common_classes_and_hold_the_answer
     doubtful, clear = Rule(Alphabet.whole(CLASSES), thresholds=by_class).decide(PROBS)
     assert doubtful.character == "O" and doubtful.prediction_set == ("O", "0") and not doubtful.certain
     assert clear.prediction_set == ("0",) and clear.certain
+
+
+def test_the_shipped_model_answers_for_62_characters_and_a_circle_is_an_o() -> None:
+    recognizer = Recognizer.load("characters")
+    assert sum(recognizer.rule().alphabet.stands_for) == 62
+    rows, columns = np.mgrid[0:200, 0:200]
+    radius = np.hypot(rows - 100, columns - 100)
+    circle = np.where((radius > 62) & (radius < 80), 0, 255).astype(np.uint8)
+    (free,) = recognizer.predict([circle])
+    (digit,) = recognizer.predict([circle], only="0-9")
+    assert free.character == "O" and "0" in dict(free.alternatives)
+    assert digit.character == "0"
