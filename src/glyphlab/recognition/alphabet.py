@@ -34,7 +34,7 @@ class Alphabet:
     @classmethod
     def whole(cls, class_names: Sequence[str]) -> Alphabet:
         """Every class of the model under its own name, for all that it stands for."""
-        both = _both_cases(class_names)
+        both = _for_both_cases(class_names)
         counts = tuple(2 if name in both else 1 for name in class_names)
         return cls(np.arange(len(class_names), dtype=np.int64), tuple(class_names), counts)
 
@@ -98,7 +98,7 @@ class Alphabet:
         return weighed
 
 
-def _both_cases(class_names: Sequence[str]) -> frozenset[str]:
+def _for_both_cases(class_names: Sequence[str]) -> frozenset[str]:
     """The classes that stand for a letter's other case as well.
 
     A model that tells the two cases of some letters apart knows both; where it has one class for a letter, the other
@@ -123,7 +123,7 @@ def _expand(item: str, class_names: Sequence[str]) -> list[str]:
         members = [name for name in class_names if kind(name)]
         if not members:
             raise ModelError(f"the model knows no {item}; it knows {_listed(class_names, limit=len(class_names))}")
-        both = _both_cases(class_names) if item == "letters" else frozenset()
+        both = _for_both_cases(class_names) if item == "letters" else frozenset()
         return members + [name.swapcase() for name in members if name in both]
     names: list[str] = []
     place = 0
