@@ -100,6 +100,8 @@ def test_what_a_class_stands_for() -> None:
     for names_of_classes in (tuple(string.ascii_uppercase + string.digits), ("alpha", "beta"), ("α", "β"), ("1", "a")):
         assert set(Alphabet.whole(names_of_classes).stands_for) == {1}
     assert set(Alphabet.parse("letters", ("A", "B")).stands_for) == {1}
+    german = Alphabet.parse("letters", ("a", "A", "ß", "Ö"))  # ß in capitals would be two of them
+    assert counts(german) == {"a": 1, "A": 1, "ß": 1, "Ö": 2}
 
 
 def test_characters_rather_than_classes_are_equally_common() -> None:

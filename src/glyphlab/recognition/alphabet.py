@@ -104,10 +104,15 @@ def _for_both_cases(class_names: Sequence[str]) -> frozenset[str]:
     A model that tells the two cases of some letters apart knows both; where it has one class for a letter, the other
     case is in it. A model without any such pair may have been taught capitals alone.
     """
-    known = set(class_names)
-    lone = {name for name in class_names if len(name) == 1 and name.isalpha() and name.swapcase() not in known}
-    paired = any(name.isalpha() and name != name.swapcase() and name.swapcase() in known for name in class_names)
-    return frozenset(lone) if paired else frozenset()
+    lone = [name for name in class_names if not case_known(name, class_names)]
+    paired = any(name != name.swapcase() and name.swapcase() in class_names for name in class_names)
+    # Of single characters alone: the other case of ß would be SS.
+    return frozenset(name for name in lone if paired and len(name) == len(name.swapcase()) == 1)
+
+
+def case_known(name: str, class_names: Sequence[str]) -> bool:
+    """Whether the model tells the two cases of a letter; of anything else, true."""
+    return not name.isalpha() or name.swapcase() in class_names
 
 
 def _items(text: str, class_names: Sequence[str]) -> list[str]:

@@ -20,7 +20,7 @@ from glyphlab.imaging.page import PageLayout, find_lines, page_ink
 from glyphlab.imaging.picture import PictureSource, load_picture
 from glyphlab.imaging.segments import AtomLine
 from glyphlab.imaging.spaces import find_spaces
-from glyphlab.recognition.alphabet import Alphabet
+from glyphlab.recognition.alphabet import Alphabet, case_known
 from glyphlab.recognition.context import Context
 from glyphlab.recognition.lattice import best_path
 from glyphlab.recognition.lettercase import Letter, choose_cases
@@ -309,7 +309,7 @@ def _as_line(
         heights = [box.height for box in line.boxes]
         words = [
             [
-                Letter(c.text, h, _case_known(c.text, class_names))
+                Letter(c.text, h, case_known(c.text, class_names))
                 for c, h in zip(characters[a:b], heights[a:b], strict=True)
             ]
             for a, b in bounds
@@ -322,8 +322,3 @@ def _as_line(
 def _both_cases(alphabet: Alphabet) -> bool:
     """Whether capitals and small letters may be answered; otherwise the case was asked for."""
     return any(name.isupper() for name in alphabet.names) and any(name.islower() for name in alphabet.names)
-
-
-def _case_known(name: str, class_names: Sequence[str]) -> bool:
-    """Whether the model tells the two cases of a letter; of anything else, true."""
-    return not name.isalpha() or name.swapcase() in class_names
