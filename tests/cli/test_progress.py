@@ -47,6 +47,19 @@ def test_plain_lines_say_each_epoch_and_now_and_then_a_step(
     ]
 
 
+def test_work_before_the_training_has_a_bar_of_its_own(screen: Callable[[bool], io.StringIO]) -> None:
+    text = screen(True)
+    bar = LiveBar()
+    bar.preparing("images drawn anew", 512, 1024)
+    bar.preparing("images drawn anew", 1024, 1024)
+    bar.stop()
+    bar.start(PLAN)
+    bar.stop()
+    shown = text.getvalue()
+    assert "images drawn anew" in shown and "100%" in shown
+    assert shown.index("images drawn anew") < shown.index("mnist-fast-1")
+
+
 def test_the_bar_shows_loss_accuracy_speed_and_time_left(screen: Callable[[bool], io.StringIO]) -> None:
     text = screen(True)
     bar = LiveBar()

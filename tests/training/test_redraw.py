@@ -54,6 +54,27 @@ def test_an_image_without_ink_stays_as_it_is() -> None:
     assert np.array_equal(redrawn(blank, MNIST, seed=0), blank)
 
 
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.news: list[tuple[int, int]] = []
+        self.stops = 0
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        self.news.append((done, total))
+
+    def stop(self) -> None:
+        self.stops += 1
+
+
+def test_it_tells_how_far_it_is() -> None:
+    glyphs, recipe, heard = load_dataset("digits"), small(), Heard()
+    parts = Parts.carve(glyphs, recipe)
+    redrawn_for(recipe, glyphs, parts, heard)
+    total = len(parts.train)
+    assert heard.news == [(min(done, total), total) for done in range(512, total + 512, 512)]
+    assert len(heard.news) > 1 and heard.stops == 1
+
+
 def test_only_images_that_are_trained_on_are_redrawn() -> None:
     glyphs, recipe = load_dataset("digits"), small()
     parts = Parts.carve(glyphs, recipe)

@@ -37,6 +37,9 @@ class Reporter(Protocol):
     def note(self, text: str) -> None:
         """One remark, such as the engine's choice of precision."""
 
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """How far long work before the first step is; `stop` follows it, in whatever way it ends."""
+
     def start(self, plan: Plan) -> None:
         """Training begins."""
 
@@ -47,13 +50,16 @@ class Reporter(Protocol):
         """An epoch has ended."""
 
     def stop(self) -> None:
-        """Training has ended, in whatever way."""
+        """Training, or work before it, has ended, in whatever way."""
 
 
 class Silent:
     """A reporter that says nothing."""
 
     def note(self, text: str) -> None:
+        """Nothing."""
+
+    def preparing(self, what: str, done: int, total: int) -> None:
         """Nothing."""
 
     def start(self, plan: Plan) -> None:

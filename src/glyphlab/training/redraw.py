@@ -8,6 +8,7 @@ the same for all classes, so that the shape has to tell, or nothing does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -48,16 +49,24 @@ def redrawn_for(recipe: Recipe, glyphs: GlyphSet, parts: Parts, reporter: Report
     if framing is None:
         return None
     reporter.note(f"drawing {len(parts.train):,} images anew, each with a pen of its own")
-    images = glyphs.images.copy()
-    images[parts.train] = redrawn(images[parts.train], framing, derived_seed(recipe.training.seed, Purpose.PENS))
+    images, seed = glyphs.images.copy(), derived_seed(recipe.training.seed, Purpose.PENS)
+    try:
+        images[parts.train] = redrawn(
+            images[parts.train], framing, seed, lambda done, total: reporter.preparing("images drawn anew", done, total)
+        )
+    finally:
+        reporter.stop()
     return images
 
 
-def redrawn(images: NDArray[np.uint8], framing: Framing, seed: int) -> NDArray[np.uint8]:
+def redrawn(
+    images: NDArray[np.uint8], framing: Framing, seed: int, on_progress: Callable[[int, int], None] | None = None
+) -> NDArray[np.uint8]:
     """Each image drawn with a pen of its own, of any width that the framing calls usual; same seed, same pens.
 
     images: uint8 [N, S, S], light ink on black. Returns uint8 [N, S, S]; images without ink come back as they are. It
-    takes a good millisecond of one core for each; as many threads share it as torch has.
+    takes a good millisecond of one core for each; as many threads share it as torch has. on_progress hears
+    (images drawn, images in all).
     """
     rng = np.random.default_rng(seed)
     pens = rng.uniform(framing.thinnest, framing.thickest, len(images)).tolist()
@@ -73,5 +82,7 @@ def redrawn(images: NDArray[np.uint8], framing: Framing, seed: int) -> NDArray[n
                 drawn[place] = redraw(images[place], own)
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        list(pool.map(draw, range(0, len(images), _AT_ONCE)))
+        for part, _ in enumerate(pool.map(draw, range(0, len(images), _AT_ONCE)), 1):
+            if on_progress:
+                on_progress(min(part * _AT_ONCE, len(images)), len(images))
     return drawn

@@ -193,6 +193,9 @@ class _Watcher(Reporter):
     def note(self, text: str) -> None:
         """A remark on one trial is of no interest among many."""
 
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Nor is what comes before its first step."""
+
     def start(self, plan: Plan) -> None:
         """Remember how much there is to do."""
         self._plan = plan
