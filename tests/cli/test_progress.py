@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from glyphlab.cli import progress
+from glyphlab.cli import bars, progress
 from glyphlab.cli.progress import LiveBar, PlainLines, reporter_for
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.progress import Plan, Silent, StepNews
@@ -21,7 +21,8 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], io.StringIO]:
     def make(terminal: bool) -> io.StringIO:
         text = io.StringIO()
         console = Console(file=text, force_terminal=terminal, width=150, soft_wrap=True, highlight=False)
-        monkeypatch.setattr(progress, "stderr", lambda: console)
+        for module in (progress, bars):
+            monkeypatch.setattr(module, "stderr", lambda: console)
         return text
 
     return make

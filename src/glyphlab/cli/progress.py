@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from glyphlab.cli.bars import LINE_EVERY_SECONDS, lines_now_and_then
+from glyphlab.cli.bars import LINE_EVERY_SECONDS, counting_bar
 from glyphlab.cli.console import stderr
 from glyphlab.evaluation.wording import counted
 from glyphlab.training.progress import Plan, Reporter, Silent, StepNews
@@ -32,15 +34,18 @@ class PlainLines:
         self._console = stderr()
         self._plan: Plan | None = None
         self._last_line = time.monotonic()
-        self._count = lines_now_and_then()
+        self._before = ExitStack()
+        self._count: Callable[[int, int], None] | None = None
 
     def note(self, text: str) -> None:
         """Print the remark."""
         self._console.print(escape(text))
 
     def preparing(self, what: str, done: int, total: int) -> None:
-        """Print a line when there was none for a while."""
-        self._count(what, done, total)
+        """Count what comes before, in a bar of its own where there are bars."""
+        if self._count is None:
+            self._count = self._before.enter_context(counting_bar(what))
+        self._count(done, total)
 
     def start(self, plan: Plan) -> None:
         """Remember the plan and say the title."""
@@ -66,27 +71,18 @@ class PlainLines:
         self._console.print(epoch_line(metrics, self._plan))
 
     def stop(self) -> None:
-        """Nothing is left open."""
+        """Leave nothing open."""
+        self._before.close()
+        self._count = None
 
 
 class LiveBar(PlainLines):
-    """A bar over the whole run, with the present epoch's figures; finished epochs stay above it as lines.
-
-    Work before it has a bar of its own, which goes when it is done.
-    """
+    """A bar over the whole run, with the present epoch's figures; finished epochs stay above it as lines."""
 
     def __init__(self) -> None:
         super().__init__()
         self._progress: Progress | None = None
         self._task = TaskID(0)
-
-    def preparing(self, what: str, done: int, total: int) -> None:
-        """Move the bar of what comes before."""
-        if self._progress is None:
-            self._progress = Progress(console=self._console, transient=True)
-            self._task = self._progress.add_task(escape(what), total=total)
-            self._progress.start()
-        self._progress.update(self._task, completed=done)
 
     def start(self, plan: Plan) -> None:
         """Show the bar."""
@@ -114,6 +110,7 @@ class LiveBar(PlainLines):
 
     def stop(self) -> None:
         """Take the bar away."""
+        super().stop()
         if self._progress is not None:
             self._progress.stop()
             self._progress = None

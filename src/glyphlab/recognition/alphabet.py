@@ -7,7 +7,7 @@ two cases of a letter, as EMNIST's O for O and o, is then as common as two other
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,13 +104,14 @@ def _for_both_cases(class_names: Sequence[str]) -> frozenset[str]:
     A model that tells the two cases of some letters apart knows both; where it has one class for a letter, the other
     case is in it. A model without any such pair may have been taught capitals alone.
     """
-    lone = [name for name in class_names if not case_known(name, class_names)]
-    paired = any(name != name.swapcase() and name.swapcase() in class_names for name in class_names)
+    known = frozenset(class_names)
+    lone = [name for name in class_names if not case_known(name, known)]
+    paired = any(name != name.swapcase() and name.swapcase() in known for name in class_names)
     # Of single characters alone: the other case of ß would be SS.
     return frozenset(name for name in lone if paired and len(name) == len(name.swapcase()) == 1)
 
 
-def case_known(name: str, class_names: Sequence[str]) -> bool:
+def case_known(name: str, class_names: Collection[str]) -> bool:
     """Whether the model tells the two cases of a letter; of anything else, true."""
     return not name.isalpha() or name.swapcase() in class_names
 
