@@ -34,8 +34,9 @@ from glyphlab.training.distributed import World
 from glyphlab.training.images import load_images
 from glyphlab.training.progress import Silent, StepNews
 from glyphlab.training.recipe import Recipe
+from glyphlab.training.resume import assist, resume
 from glyphlab.training.run import Run
-from glyphlab.training.train import assist, resume, train_glyphs
+from glyphlab.training.train import train_glyphs
 
 RECIPES = {"glyphnet": "fast", "advancednet": "letters-advancednet", "mnist-net": "mnist-net"}
 STEPS = 50

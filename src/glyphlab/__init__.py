@@ -34,7 +34,7 @@ _HOMES = {
     "export_run": "glyphlab.evaluation.export",
     "load_dataset": "glyphlab.data.sources",
     "report": "glyphlab.evaluation.report.write",
-    "resume": "glyphlab.training.train",
+    "resume": "glyphlab.training.resume",
     "train": "glyphlab.training.train",
 }
 
@@ -53,8 +53,9 @@ if TYPE_CHECKING:
     from glyphlab.recognition.recognizer import Recognizer
     from glyphlab.training.estimator import GlyphClassifier
     from glyphlab.training.recipe import Recipe
+    from glyphlab.training.resume import resume
     from glyphlab.training.run import Run
-    from glyphlab.training.train import resume, train
+    from glyphlab.training.train import train
 
 
 def __getattr__(name: str) -> object:

@@ -29,8 +29,9 @@ from glyphlab.evaluation.result import Evaluation
 from glyphlab.evaluation.transfer.base import open_base
 from glyphlab.evaluation.transfer.transfer import transfer
 from glyphlab.recognition.recognizer import Recognizer
+from glyphlab.training.resume import resume
 from glyphlab.training.run import Run
-from glyphlab.training.train import resume, train
+from glyphlab.training.train import train
 
 SETTINGS: dict[str, Any] = {"network.name": "linear", "training.epochs": 1, "engine.threads": 1, "engine.device": "cpu"}
 SETTINGS |= {"engine.precision": "float32", "engine.channels_last": False, "engine.compile": False}

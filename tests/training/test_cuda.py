@@ -16,7 +16,8 @@ from glyphlab.data.sources import load_dataset
 from glyphlab.networks.classifier import predict
 from glyphlab.training import loop
 from glyphlab.training.recipe import Recipe
-from glyphlab.training.train import resume, train, train_in_memory
+from glyphlab.training.resume import resume
+from glyphlab.training.train import train, train_in_memory
 
 Cuda = Callable[[], AbstractContextManager[Any]]
 

@@ -22,8 +22,9 @@ from glyphlab.training.images import Parts
 from glyphlab.training.outset import new_job, planned_steps
 from glyphlab.training.progress import Plan, Silent
 from glyphlab.training.recipe import Recipe
+from glyphlab.training.resume import resume
 from glyphlab.training.run import Run
-from glyphlab.training.train import compose, resume, train, train_glyphs
+from glyphlab.training.train import compose, train, train_glyphs
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_a_taught_run_resumes_to_the_same_bits(
     glyphs: GlyphSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     teacher = train_glyphs(recipe(), glyphs, runs_dir=tmp_path)
-    monkeypatch.setattr("glyphlab.training.train.load_images", lambda *args, **kwargs: glyphs)
+    monkeypatch.setattr("glyphlab.training.images.load_images", lambda *args, **kwargs: glyphs)
     taught = recipe(4, teachers=[str(teacher.folder)])
     whole = train_glyphs(taught, glyphs, runs_dir=tmp_path)
     calls = iter(range(1000))
@@ -144,7 +145,7 @@ def test_the_folds_of_a_teacher_are_the_students(glyphs: GlyphSet, tmp_path: Pat
 def test_a_student_is_continued_with_the_teachers_it_had(
     glyphs: GlyphSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glyphlab.training.train.load_images", lambda *args, **kwargs: glyphs)
+    monkeypatch.setattr("glyphlab.training.images.load_images", lambda *args, **kwargs: glyphs)
     teacher = train_glyphs(recipe(), glyphs, runs_dir=tmp_path)
     student = train_glyphs(recipe(teachers=[str(teacher.folder)]), glyphs, runs_dir=tmp_path, stop=lambda: True)
     resume(teacher, epochs=6)
@@ -204,7 +205,7 @@ def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """`flash` and `fast` as they come along are too long for a test: a little of them, on a few digits."""
     whole = load_dataset("digits")
     few = whole.subset(np.arange(0, len(whole), 6))
-    monkeypatch.setattr("glyphlab.training.train.load_images", lambda *args, **kwargs: few)
+    monkeypatch.setattr("glyphlab.training.images.load_images", lambda *args, **kwargs: few)
     load = Recipe.load
 
     def small(name: str, data: str | None = None) -> Recipe:

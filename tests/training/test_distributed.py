@@ -28,8 +28,9 @@ from glyphlab.training.distributed import World
 from glyphlab.training.engine import Engine, as_recorded, for_machine, for_process
 from glyphlab.training.progress import Silent, StepNews
 from glyphlab.training.recipe import EngineSettings, Recipe
+from glyphlab.training.resume import resume
 from glyphlab.training.run import Run
-from glyphlab.training.train import resume, train
+from glyphlab.training.train import train
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo between processes, POSIX signals")
 
@@ -64,7 +65,8 @@ from glyphlab.training import loop
 from glyphlab.training.distributed import World
 from glyphlab.training.progress import Silent
 from glyphlab.training.recipe import Recipe
-from glyphlab.training.train import assist, resume, train_glyphs
+from glyphlab.training.resume import assist, resume
+from glyphlab.training.train import train_glyphs
 
 class Recorder(Silent):
     def __init__(self):
@@ -102,7 +104,7 @@ def missing(*_, **__):
     raise DataError("no such pictures here")
 
 if os.environ["RANK"] == "1":
-    importlib.import_module("glyphlab.training.train").load_images = missing
+    importlib.import_module("glyphlab.training.resume").load_images = missing
 main(sys.argv[1:])
 """
 

@@ -17,7 +17,8 @@ from glyphlab.training.outset import new_job
 from glyphlab.training.progress import Silent
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.redraw import redrawn, redrawn_for
-from glyphlab.training.train import resume, train
+from glyphlab.training.resume import resume
+from glyphlab.training.train import train
 
 MNIST = FRAMINGS["mnist"]
 SMALL: dict[str, Any] = {

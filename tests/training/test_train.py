@@ -25,8 +25,9 @@ from glyphlab.training.checkpoint import Best, TrainingState
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.progress import Silent, StepNews
 from glyphlab.training.recipe import Recipe
+from glyphlab.training.resume import resume
 from glyphlab.training.run import Run
-from glyphlab.training.train import compose, resume, train, train_glyphs
+from glyphlab.training.train import compose, train, train_glyphs
 
 # Everything that keeps state: dropout, batch norm, Adam's moments, EMA, plateau, augmentation, an incomplete batch.
 STATEFUL: dict[str, Any] = {
@@ -204,7 +205,7 @@ def test_an_extension_killed_at_once_can_be_continued(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("glyphlab.training.train.fit", killed)
+        patched.setattr("glyphlab.training.sitting.fit", killed)
         with pytest.raises(KeyboardInterrupt):
             resume(short, epochs=4)
     assert not short.is_done

@@ -12,8 +12,9 @@ from glyphlab.errors import ModelError, RecipeError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec, predict
 from glyphlab.networks.features import output_layer
 from glyphlab.training.recipe import Recipe
+from glyphlab.training.resume import resume
 from glyphlab.training.run import Run
-from glyphlab.training.train import resume, train_in_memory
+from glyphlab.training.train import train_in_memory
 from glyphlab.training.transfer.choice import best_of, try_ways
 from glyphlab.training.transfer.frozen import frozen_layers, lower_layers, with_classes
 from glyphlab.training.transfer.heads import Tuning

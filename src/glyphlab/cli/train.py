@@ -81,13 +81,14 @@ def train(
     """
     from glyphlab.cli.progress import reporter_for
     from glyphlab.evaluation.export import conclude, is_concluded
+    from glyphlab.training import resume as resuming
     from glyphlab.training import train as training
     from glyphlab.training.loop import Ending
     from glyphlab.training.run import Run
 
     with _joined() as world:
         if not world.is_first:
-            ending = training.assist(world, data_dir=data_dir)
+            ending = resuming.assist(world, data_dir=data_dir)
             sys.exit(130 if ending is Ending.INTERRUPTED else 0)
         changes = parse_settings(settings or [])
         require_once(changes, "data.name", "DATA", data)
@@ -109,7 +110,7 @@ def train(
             told = run.is_done and run.status["status"] != "running"  # else resume has its closing entries made
             unjudged = world.is_alone and evaluate and told and not is_concluded(run)
             if epochs is not None or not unjudged:  # else it was stopped as it was judged, and that alone is missing
-                run = training.resume(run, epochs=epochs, recipe=same, **where)
+                run = resuming.resume(run, epochs=epochs, recipe=same, **where)
         else:
             chosen = recipe or training.DEFAULT_RECIPE
             run = training.train(chosen, data, epochs=epochs, settings=changes, **where)

@@ -14,6 +14,7 @@ from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet, stratified_split
 from glyphlab.data.sources import load_dataset, names
 from glyphlab.errors import DataError
+from glyphlab.training.progress import Reporter
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.seeds import Purpose, derived_seed
 
@@ -45,6 +46,14 @@ def load_images(
         raise DataError(f"{glyphs.name} has no {split} images; name data that have some")
     if len(glyphs.class_names) < 2:
         raise DataError(f"{glyphs.name} has one class only, '{glyphs.class_names[0]}'; add images of another class")
+    return glyphs
+
+
+def load_train_images(recipe: Recipe, data_dir: Path | None, reporter: Reporter) -> GlyphSet:
+    """The recipe's training images; the reporter is told what was left out and what to know of them."""
+    glyphs = load_images(recipe, "train", data_dir, on_skip=reporter.note)
+    if glyphs.remark:
+        reporter.note(f"{glyphs.name}: {glyphs.remark}")
     return glyphs
 
 

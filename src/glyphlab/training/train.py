@@ -1,34 +1,33 @@
-"""From a recipe to a finished run folder, and from an unfinished one onwards."""
+"""From a recipe to a finished run folder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import given_path, user_path
 from glyphlab.data.sources import names
-from glyphlab.errors import RecipeError, RunError, quoted
+from glyphlab.errors import RecipeError, quoted
 from glyphlab.networks.classifier import Classifier
-from glyphlab.process import peak_memory_mb, stops_go_to
-from glyphlab.training.checkpoint import TrainingState, load_checkpoint
-from glyphlab.training.crew import HostImages, begin, join
+from glyphlab.training.checkpoint import TrainingState
+from glyphlab.training.crew import HostImages, begin
 from glyphlab.training.distill import Teachers, fingerprints, maker_of, open_teacher
-from glyphlab.training.distributed import LostTouchError, World
+from glyphlab.training.distributed import World
 from glyphlab.training.engine import Engine, Timing, as_recorded, for_machine, for_process, settle
 from glyphlab.training.environment import describe_environment
-from glyphlab.training.images import Parts, data_facts, load_images
-from glyphlab.training.keeper import Nowhere
-from glyphlab.training.loop import Ending, Job, fit
+from glyphlab.training.images import Parts, data_facts, load_train_images
+from glyphlab.training.loop import Ending, Job
 from glyphlab.training.memory import Trained, fit_in_memory
 from glyphlab.training.outset import epochs_of, new_classifier, new_job, new_state, planned_steps
 from glyphlab.training.progress import Reporter, Silent
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.redraw import redrawing_framing, redrawn_for
+from glyphlab.training.resume import resume
 from glyphlab.training.run import Run
+from glyphlab.training.sitting import fit_in_folder
 from glyphlab.training.transfer.start import only_teaches
 
 DEFAULT_RECIPE = "fast"
@@ -62,7 +61,7 @@ def train(
     reporter, world, data_dir = reporter or Silent(), world or World.alone(), given_path(data_dir)
     chosen = _changed(recipe, data, epochs, settings)
     require_trainable(chosen)
-    glyphs = _load(chosen, data_dir, reporter)
+    glyphs = load_train_images(chosen, data_dir, reporter)
     untaught = _untaught(chosen, runs_dir) if world.is_alone else {}
     if untaught:
         _Outset.of(chosen, glyphs, world)  # a mistake in it shall not come to light after hours
@@ -109,7 +108,7 @@ def train_glyphs(
     run = Run.create(Path(runs_dir), glyphs.name, start.recipe, facts)
     with run.locked():
         run.save_checkpoint(state)
-        _sitting(job, state, run, reporter, stop)
+        fit_in_folder(job, state, run, reporter, stop)
     return run
 
 
@@ -137,92 +136,6 @@ def train_in_memory(recipe: Recipe, glyphs: GlyphSet, *, reporter: Reporter | No
     job, state = start.begin(glyphs, reporter)
     memory, ending = fit_in_memory(job, state, f"{glyphs.name}-{recipe.name}", reporter)
     return Trained(start.recipe, memory.best or state.result.eval(), state.history, ending.value)
-
-
-def resume(
-    run: Run | str | Path,
-    *,
-    epochs: int | None = None,
-    recipe: Recipe | None = None,
-    data_dir: str | Path | None = None,
-    runs_dir: str | Path = "runs",
-    reporter: Reporter | None = None,
-    stop: Callable[[], bool] | None = None,
-    world: World | None = None,
-) -> Run:
-    """Continue a stopped run, or extend a finished one to `epochs` in all; on a CPU to the same bits.
-
-    A run that was killed after its last step only has its closing entries made.
-
-    recipe: if given it must equal the run's. stop, world: as for `train_glyphs`; as many processes may share the work
-    as there are, whatever their number was before. Raises `RunError` when there is nothing left to do, when the recipe
-    or the data differ, or when the checkpoint is damaged.
-    """
-    reporter, world, data_dir = reporter or Silent(), world or World.alone(), given_path(data_dir)
-    run = run if isinstance(run, Run) else Run.open(run, runs_dir)
-    recorded = run.recipe
-    _require_same_recipe(run, recorded, recipe)
-    if epochs is not None:
-        recorded = recorded.with_settings({"training.epochs": epochs})
-    with run.locked():
-        images = HostImages.of(_load(recorded, run.data_dir(data_dir), reporter), world)
-        glyphs = images.glyphs
-        run.require_same_data(glyphs)
-        if run.environment.get("teachers", {}) != fingerprints(recorded):
-            raise RunError(f"{run.folder}: a teacher has changed since the run began; train anew")
-        job, state = _as_recorded(recorded, glyphs, world, reporter)
-        planned = state.total_steps
-        if run.checkpoint_path.exists():
-            load_checkpoint(state, run.checkpoint_path)
-        elif run.status["step"]:
-            raise RunError(
-                f"{run.folder} has lost its checkpoint, so that it can neither be continued nor extended; put back a "
-                "copy of it, or train anew without --resume"
-            )
-        is_complete = state.step >= state.total_steps
-        state.total_steps = planned if epochs is not None else state.total_steps
-        if state.step >= state.total_steps:
-            if run.status["status"] == "running" and is_complete and world.is_alone:  # killed before it could say so
-                run.draw_curves(state.history)
-                run.set_status(Ending.FINISHED.value, state)
-                return run
-            done = state.history[-1].epoch if state.history else 0
-            raise RunError(
-                f"{run.folder} has already {'finished its' if is_complete else 'trained'} {done} "
-                f"epoch{'s' * (done != 1)}; extend it with --epochs {max(2 * done, 1)}, or train anew without --resume"
-            )
-        if epochs is None and run.status["status"] == Ending.EARLY.value:
-            raise RunError(
-                f"{run.folder} {Ending.EARLY.value}; give it another try with --epochs, or train anew with a "
-                "larger training.early_stopping_epochs"
-            )
-        begin(world, recorded, images, state, run.data_dir(data_dir))
-        if epochs is not None:
-            run.save_checkpoint(state)  # with the new end; the recipe alone would say more than can be continued
-            run.set_recipe(recorded)
-            run.set_status("running", state)
-        reporter.note(f"continuing {run.folder} at step {state.step:,} of {state.total_steps:,}")
-        _sitting(job, state, run, reporter, stop)
-    return run
-
-
-def assist(world: World, *, data_dir: Path | None = None) -> Ending:
-    """Take part in what the first process of `world` trains or resumes; nothing is written here.
-
-    data_dir: where this host has its data sets, if not where the first process's host has them. Raises what the first
-    process would raise, `GaveUpError` for another's error, and `LostTouchError` when one has ended.
-    """
-
-    def load(recipe: Recipe, first_data_dir: Path | None) -> GlyphSet:
-        return load_images(recipe, "train", data_dir or first_data_dir)
-
-    def build(recipe: Recipe, glyphs: GlyphSet) -> tuple[Job, TrainingState]:
-        return _as_recorded(recipe, glyphs, world, Silent())
-
-    job, state = join(world, load, build)
-    signals = StopSignal()
-    with stops_go_to(signals.receive):
-        return fit(job, state, Nowhere(), Silent(), lambda: signals.requested)
 
 
 def compose(
@@ -300,51 +213,6 @@ def _teach_teachers(
     return None
 
 
-class StopSignal:
-    """Turns the first Ctrl-C, or a request to terminate, into a wish that the loop asks for at safe points.
-
-    A second Ctrl-C interrupts at once.
-    """
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    def receive(self, number: int, frame: FrameType | None) -> None:
-        """One request to stop, as a signal handler gets it."""
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
-
-
-def _sitting(
-    job: Job, state: TrainingState, run: Run, reporter: Reporter, stop: Callable[[], bool] | None = None
-) -> None:
-    """One stretch of training, from here to whatever ends it, with the closing entries in the run folder."""
-    signals = StopSignal()
-    peak_before = run.environment.get("peak_memory_mb")
-    try:
-        with stops_go_to(signals.receive):
-            ending = fit(job, state, run, reporter, lambda: signals.requested or (stop is not None and stop()))
-    except LostTouchError as error:
-        run.set_status("failed", state)
-        raise RunError(f"{error}; continue with: glyphlab train --resume {quoted(run.folder)}") from error
-    except RunError:
-        run.set_status("failed", state)
-        raise
-    finally:
-        reporter.stop()
-    run.draw_curves(state.history)
-    run.extend_environment(
-        {
-            "time_seconds": round(state.time_seconds, 3),
-            "peak_memory_mb": max(filter(None, (peak_before, peak_memory_mb())), default=None),
-        }
-    )
-    run.set_status(ending.value, state)
-    if ending is Ending.INTERRUPTED:
-        reporter.note(f"stopped and saved; continue with: glyphlab train --resume {quoted(run.folder)}")
-
-
 @dataclass(frozen=True, eq=False)
 class _Start:
     """All that is decided before the first step. recipe: with its epochs counted and its engine settled."""
@@ -392,26 +260,6 @@ def _prepare(recipe: Recipe, glyphs: GlyphSet, reporter: Reporter, world: World)
     return _Start(settled, parts, classifier, engine, timings, teachers, world)
 
 
-def _as_recorded(recipe: Recipe, glyphs: GlyphSet, world: World, reporter: Reporter) -> tuple[Job, TrainingState]:
-    """The work of a recipe that is settled already, and its state at step 0."""
-    parts = Parts.carve(glyphs, recipe)
-    engine = Engine(**for_process(recipe.engine, world).model_dump())
-    engine.require_usable()
-    engine.activate()
-    classifier = new_classifier(recipe, glyphs, parts)
-    teachers = Teachers.of(recipe, classifier.spec, engine, glyphs, parts)
-    redrawn = redrawn_for(recipe, glyphs, parts, reporter)
-    job = new_job(recipe, engine, glyphs, parts, world, teachers, redrawn)
-    return job, new_state(job, classifier, epochs_of(recipe, 0) * job.steps_per_epoch)
-
-
-def _load(recipe: Recipe, data_dir: Path | None, reporter: Reporter) -> GlyphSet:
-    glyphs = load_images(recipe, "train", data_dir, on_skip=reporter.note)
-    if glyphs.remark:
-        reporter.note(f"{glyphs.name}: {glyphs.remark}")
-    return glyphs
-
-
 def _settle(
     recipe: Recipe, glyphs: GlyphSet, parts: Parts, classifier: Classifier, reporter: Reporter, world: World
 ) -> tuple[Engine, list[Timing]]:
@@ -426,20 +274,3 @@ def _settle(
     if not world.is_alone:
         reporter.note(f"{world.size} processes share each batch of {trial.batch_size} images")
     return engine, timings
-
-
-def _require_same_recipe(run: Run, recorded: Recipe, asked: Recipe | None) -> None:
-    """Refuse to continue a run with other settings; engine and epochs may be left to the run."""
-    if asked is None:
-        return
-    ours, theirs = recorded.dotted(), asked.dotted()
-    differences = [
-        f"{key} is {ours.get(key)!r} there, {theirs.get(key)!r} here"
-        for key in sorted(ours | theirs)
-        if ours.get(key) != theirs.get(key) and not key.startswith("engine.") and key != "training.epochs"
-    ]
-    if differences:
-        raise RunError(
-            f"{run.folder} was begun with another recipe ({'; '.join(differences[:3])}"
-            f"{' ...' if len(differences) > 3 else ''}); leave the recipe out to continue, or train anew"
-        )

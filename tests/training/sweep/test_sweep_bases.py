@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import DataError, ModelError, RecipeError, RunError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec, save_weights
+from glyphlab.training.resume import resume
 from glyphlab.training.run import Run
 from glyphlab.training.sweep.bases import Pair, PreparedBase, depths_of, is_laid_out, lay_out, located, pairs_of
 from glyphlab.training.sweep.definition import SweepDefinition
@@ -21,7 +22,7 @@ from glyphlab.training.sweep.entry import Claim, Standing
 from glyphlab.training.sweep.ledger import Ledger
 from glyphlab.training.sweep.supervise import begin_sweep
 from glyphlab.training.sweep.trial import Bench, Images, existing_run, run_trial
-from glyphlab.training.train import resume, train_glyphs
+from glyphlab.training.train import train_glyphs
 
 FILE = """
 recipe = "greek-frozen"

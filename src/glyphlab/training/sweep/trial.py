@@ -18,12 +18,13 @@ from glyphlab.training.images import Parts, load_images
 from glyphlab.training.loop import DivergedError, Ending
 from glyphlab.training.progress import Plan, Reporter, StepNews
 from glyphlab.training.recipe import Recipe
+from glyphlab.training.resume import resume
 from glyphlab.training.run import Run
 from glyphlab.training.sweep.baselines import judge_baseline
 from glyphlab.training.sweep.bases import located
 from glyphlab.training.sweep.entry import Claim, Standing
 from glyphlab.training.sweep.ledger import Ledger
-from glyphlab.training.train import compose, resume, settled, train_glyphs
+from glyphlab.training.train import compose, settled, train_glyphs
 
 PRUNED = "pruned: no better than others at this epoch"
 
