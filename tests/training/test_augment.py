@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from glyphlab.training.augment import augment, sampling_grid
-from glyphlab.training.recipe import AugmentSettings
 from glyphlab.training.seeds import Purpose, generator
+from glyphlab.training.settings import AugmentSettings
 
 STRENGTHS = {
     "rotation_degrees": 30.0,

@@ -27,9 +27,10 @@ from glyphlab.training.crew import HostImages
 from glyphlab.training.distributed import World
 from glyphlab.training.engine import Engine, as_recorded, for_machine, for_process
 from glyphlab.training.progress import Silent, StepNews
-from glyphlab.training.recipe import EngineSettings, Recipe
+from glyphlab.training.recipe import Recipe
 from glyphlab.training.resume import resume
 from glyphlab.training.run import Run
+from glyphlab.training.settings import EngineSettings
 from glyphlab.training.train import train
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo between processes, POSIX signals")

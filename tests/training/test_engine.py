@@ -11,7 +11,7 @@ from glyphlab.errors import RecipeError
 from glyphlab.networks.classifier import Classifier, ClassifierSpec
 from glyphlab.training import engine as engine_module
 from glyphlab.training.engine import Engine, Timing, settle
-from glyphlab.training.recipe import EngineSettings, TrainingSettings
+from glyphlab.training.settings import EngineSettings, TrainingSettings
 
 TRAINING = TrainingSettings.model_validate({"batch_size": 12})
 

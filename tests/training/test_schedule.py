@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from glyphlab.training.recipe import TrainingSettings
 from glyphlab.training.schedule import Plateau, lr_factor
+from glyphlab.training.settings import TrainingSettings
 
 STEPS = 200
 

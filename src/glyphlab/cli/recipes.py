@@ -37,7 +37,7 @@ def listing(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command(epilog="Example: [bold]glyphlab recipes settings[/], then [bold]glyphlab train --set training.lr=0.01[/]")
 def settings(as_json: AsJson = False) -> None:
     """List every setting of a recipe with its default and what it means."""
-    from glyphlab.training.recipe import settings_reference
+    from glyphlab.training.settings import settings_reference
 
     rows = settings_reference()
     if as_json:

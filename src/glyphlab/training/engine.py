@@ -25,7 +25,7 @@ from glyphlab.networks.classifier import Classifier
 from glyphlab.process import keep_freed_memory, physical_cores
 from glyphlab.training.distributed import World
 from glyphlab.training.optimizer import build_optimizer
-from glyphlab.training.recipe import EngineSettings, TrainingSettings
+from glyphlab.training.settings import EngineSettings, TrainingSettings
 
 # Compiling takes tens of seconds, which a shorter training never earns back.
 COMPILE_PAYS_FROM_SECONDS = 300.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from glyphlab.training.recipe import TrainingSettings
+from glyphlab.training.settings import TrainingSettings
 
 _ONE_CYCLE_START = 1 / 25
 

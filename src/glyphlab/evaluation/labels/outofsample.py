@@ -34,9 +34,10 @@ from glyphlab.networks.classifier import Classifier, load_weights, predict
 from glyphlab.training.images import Parts, load_images
 from glyphlab.training.loop import Ending
 from glyphlab.training.progress import Reporter, Silent
-from glyphlab.training.recipe import EngineSettings, Recipe
+from glyphlab.training.recipe import Recipe
 from glyphlab.training.resume import resume
 from glyphlab.training.run import Run
+from glyphlab.training.settings import EngineSettings
 from glyphlab.training.train import compose, require_trainable, train_glyphs
 
 # Epochs of a fold where neither the user nor a run says how many: about so many images, within these bounds. A network

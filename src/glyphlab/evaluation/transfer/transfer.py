@@ -32,8 +32,9 @@ from glyphlab.recognition.conformal import ConformalTable
 from glyphlab.recognition.modelfile import MODEL_NAME
 from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.progress import Reporter, Silent
-from glyphlab.training.recipe import Recipe, TransferSettings
+from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
+from glyphlab.training.settings import TransferSettings
 from glyphlab.training.transfer.adding import refuse_clashes, rehearsal, restrained
 from glyphlab.training.transfer.choice import Choice, OnFold, try_ways
 from glyphlab.training.transfer.frozen import frozen_layers

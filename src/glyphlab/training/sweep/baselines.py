@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from glyphlab.training.recipe import Section
+from glyphlab.training.settings import Section
 
 if TYPE_CHECKING:
     import numpy as np

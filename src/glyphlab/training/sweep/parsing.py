@@ -15,7 +15,8 @@ from glyphlab.data.locate import user_path
 from glyphlab.data.sources import names
 from glyphlab.errors import GlyphlabError, RecipeError, did_you_mean
 from glyphlab.networks import registry
-from glyphlab.training.recipe import Recipe, Section, near_settings, settings_reference
+from glyphlab.training.recipe import Recipe, near_settings
+from glyphlab.training.settings import Section, settings_reference
 from glyphlab.training.sweep.baselines import Baseline
 from glyphlab.training.sweep.settings import Prediction, Search, Trial
 from glyphlab.training.sweep.space import Space, flat

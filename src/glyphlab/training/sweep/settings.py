@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from glyphlab.training.recipe import Recipe, Section
+from glyphlab.training.recipe import Recipe
+from glyphlab.training.settings import Section
 from glyphlab.training.sweep.baselines import Baseline
 from glyphlab.training.sweep.space import Point, canonical
 

@@ -19,8 +19,9 @@ from glyphlab.training.loop import Job
 from glyphlab.training.memory import fit_in_memory
 from glyphlab.training.optimizer import build_optimizer
 from glyphlab.training.progress import Reporter, Silent
-from glyphlab.training.recipe import EngineSettings, Recipe
+from glyphlab.training.recipe import Recipe
 from glyphlab.training.seeds import Purpose, derived_seed
+from glyphlab.training.settings import EngineSettings
 from glyphlab.training.transfer.frozen import PartlyFrozen, lower_layers, with_classes
 from glyphlab.training.transfer.heads import Head, Integers
 from glyphlab.training.transfer.task import Task

@@ -25,8 +25,9 @@ from glyphlab.training.checkpoint import TrainingState
 from glyphlab.training.environment import describe_environment
 from glyphlab.training.history import EpochMetrics
 from glyphlab.training.images import Parts, data_facts
-from glyphlab.training.recipe import Recipe, TransferSettings
+from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
+from glyphlab.training.settings import TransferSettings
 from glyphlab.training.transfer.ways import Learned
 
 GLYPHS = "glyphs"

@@ -16,8 +16,9 @@ from glyphlab.data.glyphset import GlyphSet
 from glyphlab.networks.classifier import Classifier, evaluating, to_pixels
 from glyphlab.networks.features import output_layer, predict_with_features
 from glyphlab.training.augment import augment
-from glyphlab.training.recipe import AugmentSettings, Recipe, TransferSettings
+from glyphlab.training.recipe import Recipe
 from glyphlab.training.seeds import Purpose, generator
+from glyphlab.training.settings import AugmentSettings, TransferSettings
 from glyphlab.training.transfer.frozen import constant_layers, frozen_layers
 from glyphlab.training.transfer.heads import Floats, Integers
 
