@@ -70,11 +70,20 @@ def test_digest_of_a_strided_view_equals_that_of_its_copy() -> None:
 
 @pytest.mark.parametrize("ids", [None, ("p", "ä/q", "r", "s")])
 def test_save_and_load(tmp_path: Path, ids: tuple[str, ...] | None) -> None:
-    stored = make(ids=ids, remark="a remark", split="test")
+    stored = make(ids=ids, remark="a remark", split="test", origin="mnist")
     stored.save(tmp_path / "toy.npz")
     loaded = GlyphSet.load(tmp_path / "toy.npz")
     assert loaded.digest() == stored.digest()
     assert (loaded.ids, loaded.name, loaded.split, loaded.remark) == (ids, "toy", "test", "a remark")
+    assert loaded.origin == GlyphSet.stored_origin(tmp_path / "toy.npz") == "mnist"
+
+
+def test_files_of_former_versions_have_no_origin(tmp_path: Path) -> None:
+    make(remark="a remark", origin="mnist").save(tmp_path / "toy.npz")
+    with np.load(tmp_path / "toy.npz") as stored:
+        np.savez(tmp_path / "former.npz", **{**stored, "about": stored["about"][:3]})
+    loaded = GlyphSet.load(tmp_path / "former.npz")
+    assert (loaded.remark, loaded.origin) == ("a remark", "")
 
 
 def test_loading_something_else_is_a_data_error(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def test_mnist_layout(stored: Callable[..., Path], suffix: str) -> None:
     glyphs = load_dataset("mnist", "test", stored("mnist", suffix=suffix))
     assert np.array_equal(glyphs.images, IMAGES) and glyphs.targets.tolist() == [n % 10 for n in range(94)]
     assert (glyphs.name, glyphs.split, glyphs.class_names) == ("mnist", "test", tuple("0123456789"))
+    assert glyphs.origin == "mnist"
     assert glyphs.remark == (
         "not the official split (94 images, official 10,000): figures are not comparable with published ones"
     )

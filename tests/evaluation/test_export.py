@@ -14,7 +14,7 @@ from glyphlab.evaluation.export import Parity, conclude, export_run, is_conclude
 from glyphlab.evaluation.model_info import temperature_of
 from glyphlab.networks.classifier import predict
 from glyphlab.recognition.recognizer import Recognizer
-from glyphlab.training.images import load_images
+from glyphlab.training.images import framing_of, load_images
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 from glyphlab.training.train import train
@@ -135,9 +135,9 @@ def test_framings(run: Run) -> None:
         export_run(run, framing="nosuch")
     assert export_run(run, framing="none").info.framing is export_run(run, framing=None).info.framing is None
     grey, colour = (1, 28, 28), (3, 28, 28)
-    for data, framing in (("emnist-balanced", "emnist"), ("mnist", "mnist"), ("digits", "mnist"), ("/my/emnist", None)):
-        assert export.framing_of_recipe(Recipe.parse({"data": {"name": data}}), grey) == framing
-    assert export.framing_of_recipe(Recipe.parse({"data": {"name": "fashion-mnist"}}), grey) is None
+    for origin, framing in (("emnist-balanced", "emnist"), ("mnist", "mnist"), ("digits", "mnist"), ("", None)):
+        assert framing_of(run.recipe, origin, grey) == framing
+    assert framing_of(run.recipe, "fashion-mnist", grey) is framing_of(run.recipe, "mnist", colour) is None
     with pytest.raises(ModelError, match="takes 3x28x28"):
         export._require_framing("mnist", colour)
 

@@ -113,7 +113,7 @@ def test_a_run_is_continued_with_the_same_pens(tmp_path: Any) -> None:
 def test_what_cannot_be_redrawn_is_refused(tmp_path: Any) -> None:
     glyphs = load_dataset("digits")
     (tmp_path / "own").mkdir()
-    glyphs.subset(np.arange(100)).save(tmp_path / "own" / "train.npz")
+    replace(glyphs.subset(np.arange(100)), origin="").save(tmp_path / "own" / "train.npz")
     with pytest.raises(RecipeError, match=r"augment\.redraw is 0\.5, but '.*own' is not one of the sets of digits"):
         train(small(), tmp_path / "own", runs_dir=tmp_path)
     with pytest.raises(RecipeError, match=r"augment\.redraw has no effect in a transfer"):

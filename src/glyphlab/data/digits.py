@@ -37,6 +37,7 @@ def load_digits(source: Source, split: Split) -> GlyphSet:
         name=source.name,
         split=split,
         remark=REMARK,
+        origin=source.name,
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from glyphlab.errors import DataError
@@ -29,6 +31,8 @@ class GlyphSet:
     name, split: where the images come from ("mnist", "train").
     ids: a name for each image (a path within its folder); None: its index.
     remark: what a reader must know beside any figure on this set ("" : nothing).
+    origin: the public set whose images these are, also when its labels were corrected; they come framed as it has them
+        ("": none).
 
     Raises `DataError` when the parts contradict each other.
     """
@@ -40,6 +44,7 @@ class GlyphSet:
     split: str = "train"
     ids: tuple[str, ...] | None = None
     remark: str = ""
+    origin: str = ""
 
     def __post_init__(self) -> None:
         grey, colour = self.images.ndim == 3, self.images.ndim == 4 and self.images.shape[-1] == 3
@@ -112,29 +117,45 @@ class GlyphSet:
                 targets=self.targets,
                 class_names=np.array(self.class_names, dtype=np.str_),
                 ids=np.array(self.ids or (), dtype=np.str_),
-                about=np.array([self.name, self.split, self.remark], dtype=np.str_),
+                about=np.array([self.name, self.split, self.remark, self.origin], dtype=np.str_),
             )
 
     @classmethod
     def load(cls, path: Path) -> GlyphSet:
         """Read what `save` wrote; `DataError` when the file is missing, cut short or something else."""
-        try:
-            # Opened here, since numpy leaves the file open when it is damaged.
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                name, split, remark = (str(word) for word in stored["about"])
-                if Path(name).name != name:  # it names files and folders
-                    raise ValueError(f"its name is '{name}', expected one without a path")
-                return cls(
-                    images=stored["images"],
-                    targets=stored["targets"],
-                    class_names=tuple(map(str, stored["class_names"])),
-                    ids=tuple(map(str, stored["ids"])) or None,
-                    name=name,
-                    split=split,
-                    remark=remark,
-                )
-        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise DataError(f"{path} is not a saved glyph set: {error}") from error
+        with _opened(path) as stored:
+            return cls(
+                images=stored["images"],
+                targets=stored["targets"],
+                class_names=tuple(map(str, stored["class_names"])),
+                ids=tuple(map(str, stored["ids"])) or None,
+                **_about(stored),
+            )
+
+    @staticmethod
+    def stored_origin(path: Path) -> str:
+        """The origin of what `save` wrote, without reading its images. Raises `DataError` as `load` does."""
+        with _opened(path) as stored:
+            return _about(stored)["origin"]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[NpzFile]:
+    """A file of `GlyphSet.save`; whatever is wrong with it is a `DataError`."""
+    try:
+        # Opened here, since numpy leaves the file open when it is damaged.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            yield stored
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path} is not a saved glyph set: {error}") from error
+
+
+def _about(stored: NpzFile) -> dict[str, str]:
+    name, split, remark, *rest = (str(word) for word in stored["about"])
+    if Path(name).name != name:  # it names files and folders
+        raise ValueError(f"its name is '{name}', expected one without a path")
+    # Files of former versions have no origin.
+    return {"name": name, "split": split, "remark": remark, "origin": rest[0] if rest else ""}
 
 
 def stratified_split(

@@ -23,6 +23,12 @@ def saved_path(folder: Path, split: Split) -> Path:
     return folder / f"{split}.npz"
 
 
+def saved_origin(folder: Path) -> str:
+    """The public set whose images a folder of saved sets holds, "" for none. Raises `DataError` for a damaged file."""
+    train = saved_path(folder, "train")
+    return GlyphSet.stored_origin(train if train.is_file() else saved_path(folder, "test"))
+
+
 def read_saved_folder(folder: Path, split: Split) -> GlyphSet:
     """Read one split. Raises `DataError` where the file is missing, damaged or of another split."""
     path = saved_path(folder, split)

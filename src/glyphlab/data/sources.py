@@ -132,7 +132,7 @@ def read_source(source: Source, split: Split, data_dir: Path) -> GlyphSet:
         mapping = find_file(source, data_dir, source.mapping_file) if source.mapping_file else None
         if mapping is not None:
             class_names = read_mapping(mapping, len(class_names), source.first_label)
-    loaded = GlyphSet(images, targets, class_names, name=source.name, split=split)
+    loaded = GlyphSet(images, targets, class_names, name=source.name, split=split, origin=source.name)
     if len(loaded) == source.count(split):
         return loaded
     remark = (

@@ -20,7 +20,7 @@ from glyphlab.evaluation.description import set_description
 from glyphlab.evaluation.evaluate import evaluation_folder, match_classes, write_evaluation
 from glyphlab.evaluation.learned import with_learned_told
 from glyphlab.evaluation.metrics import wilson_interval
-from glyphlab.evaluation.model_info import current_info, fits_inverted, temperature_of
+from glyphlab.evaluation.model_info import current_info, fits_inverted, framing_of_run, temperature_of
 from glyphlab.evaluation.onnx_graph import build_model
 from glyphlab.evaluation.quantize import quantize, throughput
 from glyphlab.evaluation.result import Evaluation
@@ -30,7 +30,7 @@ from glyphlab.networks.classifier import Classifier, predict
 from glyphlab.recognition.conformal import ConformalTable, prediction_sets
 from glyphlab.recognition.modelfile import MODEL_NAME, OPSET, ModelInfo
 from glyphlab.recognition.recognizer import Recognizer
-from glyphlab.training.images import Parts, framing_of_recipe, load_images
+from glyphlab.training.images import Parts, load_images
 from glyphlab.training.run import Run
 
 INT8_NAME = "model-int8.onnx"
@@ -261,7 +261,7 @@ def _describe(
 ) -> ModelInfo:
     """The model's description, but for its figures."""
     recipe, spec, data = run.recipe, classifier.spec, run.environment["data"]
-    chosen = framing_of_recipe(recipe, spec.image_shape) if framing == "auto" else framing
+    chosen = framing_of_run(run, spec.image_shape) if framing == "auto" else framing
     if chosen is not None:
         _require_framing(chosen, spec.image_shape)
     kept = ("name", "sha256", "remark", "train_images", "validation_images")

@@ -8,7 +8,7 @@ from glyphlab.errors import ModelError
 from glyphlab.networks.classifier import ClassifierSpec
 from glyphlab.recognition.modelfile import MODEL_NAME, ModelInfo
 from glyphlab.recognition.recognizer import Recognizer
-from glyphlab.training.images import framing_of_recipe
+from glyphlab.training.images import framing_of
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.run import Run
 
@@ -32,9 +32,15 @@ def info_of(run: Run, spec: ClassifierSpec) -> ModelInfo:
     stored = stored_info(run)
     if stored is not None:  # the user may have exported it with a framing of his choice
         return replace(stored, class_names=spec.class_names, image_shape=spec.image_shape)
-    framing = framing_of_recipe(run.recipe, spec.image_shape)
+    framing = framing_of_run(run, spec.image_shape)
     inverted = framing is None and fits_inverted(run.recipe)
     return ModelInfo(spec.class_names, spec.image_shape, framing, invert=inverted)
+
+
+def framing_of_run(run: Run, image_shape: tuple[int, int, int]) -> str | None:
+    """How pictures must be framed to look like what the run was trained on; None: they are fitted in whole."""
+    origin = run.environment["data"].get("origin", run.recipe.data.name)  # runs of former versions do not say
+    return framing_of(run.recipe, origin, image_shape)
 
 
 def temperature_of(run: Run) -> float | None:

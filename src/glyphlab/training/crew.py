@@ -49,6 +49,7 @@ class HostImages:
             "class_names": list(glyphs.class_names),
             "name": glyphs.name,
             "remark": glyphs.remark,
+            "origin": glyphs.origin,
         }
         mapped = _mapped(about, mmap.ACCESS_WRITE)
         mapped.images[...], mapped.targets[...] = glyphs.images, glyphs.targets
@@ -67,7 +68,8 @@ def _mapped(about: dict[str, Any], access: int) -> GlyphSet:
     # Targets first: they have to lie at a multiple of 8 bytes.
     targets = np.frombuffer(memory, np.int64, shape[0])
     images = np.frombuffer(memory, np.uint8, int(np.prod(shape)), offset=targets.nbytes).reshape(shape)
-    return GlyphSet(images, targets, tuple(about["class_names"]), name=about["name"], remark=about["remark"])
+    said = {key: about[key] for key in ("name", "remark", "origin")}
+    return GlyphSet(images, targets, tuple(about["class_names"]), **said)
 
 
 def begin(world: World, recipe: Recipe, images: HostImages, state: TrainingState, data_dir: Path | None) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glyphlab.data.catalogue import Split
 from glyphlab.data.glyphset import GlyphSet, stratified_split
-from glyphlab.data.sources import load_dataset, names
+from glyphlab.data.sources import load_dataset
 from glyphlab.errors import DataError
 from glyphlab.training.progress import Reporter
 from glyphlab.training.recipe import Recipe
@@ -57,16 +57,18 @@ def load_train_images(recipe: Recipe, data_dir: Path | None, reporter: Reporter)
     return glyphs
 
 
-def framing_of_recipe(recipe: Recipe, image_shape: tuple[int, int, int]) -> str | None:
-    """How pictures must be framed to look like what a run was trained on; None: they are fitted in whole."""
+def framing_of(recipe: Recipe, origin: str, image_shape: tuple[int, int, int]) -> str | None:
+    """How pictures must be framed to look like what a run was trained on; None: they are fitted in whole.
+
+    origin: as of the `GlyphSet` that it was trained on.
+    """
     if recipe.transfer is not None:
         return recipe.transfer.framing or None
-    data = recipe.data.name
-    if data not in names() or image_shape[0] != 1:  # a folder or CSV of the user's, or pictures in colour
+    if image_shape[0] != 1:
         return None
-    if data.startswith("emnist"):
+    if origin.startswith("emnist"):
         return "emnist"
-    return "mnist" if data in ("mnist", "digits") else None
+    return "mnist" if origin in ("mnist", "digits") else None
 
 
 def _told_already(message: str) -> None: ...
@@ -114,6 +116,7 @@ def data_facts(glyphs: GlyphSet, parts: Parts, data_dir: Path | None) -> dict[st
         "name": glyphs.name,
         "sha256": glyphs.digest(),
         "remark": glyphs.remark,
+        "origin": glyphs.origin,
         "data_dir": str(data_dir.resolve()) if data_dir else None,
         "image_shape": list(glyphs.image_shape),
         "class_names": list(glyphs.class_names),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.errors import ImageError, RecipeError
 from glyphlab.imaging.glyph import FRAMINGS, Framing, redraw
-from glyphlab.training.images import Parts, framing_of_recipe
+from glyphlab.training.images import Parts, framing_of
 from glyphlab.training.progress import Reporter
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.seeds import Purpose, derived_seed
@@ -34,7 +34,7 @@ def redrawing_framing(recipe: Recipe, glyphs: GlyphSet) -> Framing | None:
     """How the recipe's images are to be redrawn; None: it asks for none. Raises `RecipeError` where they cannot be."""
     if not recipe.augment.redraw:
         return None
-    name = framing_of_recipe(recipe, glyphs.image_shape)
+    name = framing_of(recipe, glyphs.origin, glyphs.image_shape)
     if name is None:
         raise RecipeError(
             f"augment.redraw is {recipe.augment.redraw:g}, but '{recipe.data.name}' is not one of the sets of digits "

@@ -9,6 +9,7 @@ from typing import Any
 
 from glyphlab.data.glyphset import GlyphSet
 from glyphlab.data.locate import given_path, user_path
+from glyphlab.data.saved import is_saved_folder, saved_origin
 from glyphlab.data.sources import names
 from glyphlab.errors import RecipeError, quoted
 from glyphlab.networks.classifier import Classifier
@@ -155,7 +156,7 @@ def compose(
 def _changed(
     recipe: Recipe | str | Path, data: str | Path | None, epochs: int | None, settings: Mapping[str, Any] | None
 ) -> Recipe:
-    chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe, None if data is None else str(data))
+    chosen = recipe if isinstance(recipe, Recipe) else _made_for(recipe, data)
     own = {"data.name": None if data is None else str(data), "training.epochs": epochs}
     given = {key: value for key, value in own.items() if value is not None}
     changes = dict(settings or {})
@@ -168,6 +169,15 @@ def _changed(
     if chosen.data.name not in names() and path.exists() and not path.is_absolute():
         chosen = chosen.with_settings({"data.name": str(path.resolve())})
     return chosen
+
+
+def _made_for(recipe: str | Path, data: str | Path | None) -> Recipe:
+    """Of several recipes of one name the one made for `data`, or for the set of which these are a corrected copy."""
+    if data is None or data in names() or not is_saved_folder(user_path(data)):
+        return Recipe.load(recipe, None if data is None else str(data))
+    chosen = Recipe.load(recipe, saved_origin(user_path(data)))
+    # Teachers learned the labels as they were.
+    return chosen if chosen.training.teachers is None else Recipe.load(recipe)
 
 
 def _with_teachers(recipe: Recipe, runs_dir: str | Path) -> Recipe:

@@ -11,6 +11,8 @@ from glyphlab.data.sources import load_dataset
 from glyphlab.errors import DataError
 from glyphlab.evaluation.labels.corrected_set import write_corrected_set
 from glyphlab.evaluation.labels.corrections import Correction, apply_corrections, read_corrections, write_corrections
+from glyphlab.evaluation.model_info import framing_of_run
+from glyphlab.training.train import compose, train
 
 ROWS = [
     Correction("3", "a", "relabel", "c"),
@@ -114,6 +116,22 @@ def test_a_corrected_set_is_data_like_any_other(glyphs: GlyphSet, tmp_path: Path
     assert train.name == again.name == "bars-corrected" and train.remark and not again.remark
     assert summary["source"]["sha256"] == glyphs.digest()
     assert read_corrections(tmp_path / "new" / "corrections.csv") == ROWS
+
+
+def test_a_corrected_copy_of_a_public_set_is_trained_as_that_set_is(tmp_path: Path) -> None:
+    digits, copy = load_dataset("digits"), tmp_path / "copy"
+    write_corrected_set(digits, None, [], copy)
+    assert load_dataset(copy).origin == "digits"
+    quick = {"network.name": "linear", "augment.redraw": 0.5}  # which concerns images that are framed alike
+    run = train("flash", copy, epochs=1, settings=quick, runs_dir=tmp_path / "runs")
+    assert framing_of_run(run, (1, 28, 28)) == "mnist"
+    for name in ("emnist-balanced", "fashion-mnist"):
+        write_corrected_set(replace(digits, name=name, origin=name), None, [], copy, force=True)
+        made = compose("fast", copy)
+        assert made.to_dict() == compose("fast", name).with_settings({"data.name": str(copy)}).to_dict()
+    write_corrected_set(replace(digits, name="emnist-balanced", origin="emnist-balanced"), None, [], copy, force=True)
+    assert compose("record", copy).training.teachers is None  # they learned the labels as they were
+    assert compose("record", copy).network == compose("record", "digits").network
 
 
 def test_the_test_part_may_be_the_corrected_one(glyphs: GlyphSet, tmp_path: Path) -> None:
