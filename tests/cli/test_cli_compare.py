@@ -51,6 +51,10 @@ def test_two_runs_side_by_side(cli: Callable[..., Any], runs_dir: Path, tmp_path
     assert "McNemar's test: p " in done.out and "Holm" not in done.out
     folder = tmp_path / "comparisons" / f"{name(1)}-and-{name(2)}"
     assert {path.name for path in folder.iterdir()} >= {"curves.png", "runs.csv", "pairs.csv", "comparison.json"}
+    # What is compared otherwise lies elsewhere.
+    for further in ([name(3)], [name(4)], ["--split", "train"]):
+        assert cli("compare", name(1), name(2), *further, "--runs-dir", runs_dir).code == 0
+    assert len(list(folder.parent.iterdir())) == 4
 
 
 def test_many_runs_are_a_row_each(cli: Callable[..., Any], runs_dir: Path, tmp_path: Path) -> None:
@@ -82,6 +86,7 @@ def test_json_and_csv(cli: Callable[..., Any], runs_dir: Path, tmp_path: Path) -
         ([name(1), name(2), "--split", "tset"], "--split is 'tset'; did you mean 'test'"),
         ([name(1), name(2), "--json", "--csv"], "choose one"),
         ([name(1), name(2), "--data", "digits"], "digits has images of 1x28x28; the network takes 1x12x12"),
+        ([name(1), name(2), "--out", "new", "--no-write"], "--out new and --no-write contradict each other"),
         ([name(1), name(2), "--out", "mine"], "mine is there already and is no comparison"),
     ],
 )

@@ -89,8 +89,8 @@ def test_mistakes_of_the_user_give_one_line_and_exit_code_2(
     for arguments, words in [
         (["frist"], "no run 'frist'; did you mean 'first'?"),
         (["first", "--with", "secnd"], "no run 'secnd'; did you mean 'second'?"),
-        (["first", "--with", "first"], "--with first: this run is asked already"),
-        (["first", "--with", "second", "--with", "second"], "--with second: this run is asked already"),
+        (["first", "--with", "first"], "first is asked about its mistakes already; name another run beside first"),
+        (["first", "--with", "second", "--with", "second"], "second is asked about its mistakes already"),
         (["first", "--with", "other-classes"], "other-classes cannot be asked about bars: its classes are b, c, z;"),
         (["first", "--split", "tset"], "--split is 'tset'; did you mean 'test'?"),
         (["first", "--out", tmp_path / "thesis"], "thesis holds files that this command did not write"),

@@ -174,6 +174,8 @@ def test_corrections_of_images_that_changed_are_refused_and_kept(
     [
         (("find", "mnits"), "no data set, run, folder or file 'mnits'; did you mean 'mnist'"),
         (("find", "BARS", "--split", "tset"), "--split is 'tset'; did you mean 'test'?"),
+        (("find", "BARS", "--split", "test", "--folds", "9"), "--split test trains nothing"),
+        (("find", "BARS", "--split", "test", "--force"), "--split test trains nothing"),
         (("find", "BARS", "--split", "test"), "judged by a network trained on its training part; name such a run"),
         (("review", "BARS", "--list", "2", "--accept-top", "2"), "two ways of deciding; choose one"),
         (("review", "BARS", "--list", "2", "--found", "nowhere"), "write it with: glyphlab labels find"),

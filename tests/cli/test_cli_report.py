@@ -41,6 +41,7 @@ def test_report_opens_the_browser(cli: Callable[..., Any], run: Run, monkeypatch
         (("RUN", "--out", "RUN/recipe.toml"), "does not end in .html"),
         (("RUN", "--out", "RUN"), "is a folder"),
         (("RUN", "--with", "nobody"), "no run 'nobody'"),
+        (("RUN", "--with", "RUN"), "is asked about its mistakes already; name another run"),
         (("RUN", "--data", "digits"), "the network takes"),
     ],
 )

@@ -131,6 +131,8 @@ def test_resume_extends_and_refuses(cli: Callable[..., Any], picture_folder: Pat
     first = cli("train", picture_folder, "--epochs", 1, "--runs-dir", tmp_path, "-q", "--no-evaluate", *FAST)
     assert first.code == 0, first.err
     folder = tmp_path / "bars-fast-1"
+    unlike = cli("train", "--resume", folder, "--recipe", "mnist-net")
+    assert unlike.code == 2 and "begun with another recipe" in unlike.err and not (folder / "model.onnx").exists()
     judged = cli("train", "--resume", folder)
     assert judged.code == 0 and "accuracy" in judged.out and (folder / "model.onnx").exists(), judged.err
     again = cli("train", "--resume", folder)

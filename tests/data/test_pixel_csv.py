@@ -38,6 +38,11 @@ VARIANTS = {
     "header": [HEADER, *lines()],
     "plain": lines(),
     "numbered header": [",".join(map(str, range(17))), *lines()],
+    "a word and numbers": [",".join(["target", *map(str, range(16))]), *lines()],
+    "another word last": [
+        ",".join([*(f"pixel_{n // 4}_{n % 4}" for n in range(16)), "Target"]),
+        *[",".join([*r.split(",")[1:], r[0]]) for r in lines()],
+    ],
     "quoted": [HEADER, *[",".join(f'"{cell}"' for cell in line.split(",")) for line in lines()]],
     "label last": [HEADER.replace("label,", "") + ",Label", *[",".join([*r.split(",")[1:], r[0]]) for r in lines()]],
     "semicolons": lines(delimiter=";"),
@@ -126,6 +131,7 @@ def changed(line: int, old: str, new: str) -> list[str]:
     [
         ([], "the file is empty"),
         ([HEADER], "a header but no rows"),
+        ([",".join(f"c{n}" for n in range(17)), *lines()], "the header does not tell which column is the label"),
         (changed(9, ",7", ""), "line 9: 16 cells, expected 17 as in the first line"),
         (changed(9, ",7", ",7,7"), "line 9: 18 cells, expected 17"),
         (changed(5, ",7", ",300"), "line 5, column 2: 300 is no pixel; expected a whole number 0 to 255"),

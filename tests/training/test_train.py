@@ -291,6 +291,14 @@ def test_a_time_budget_is_kept_and_the_schedule_ends_with_it(picture_folder: Pat
     assert 0 < run.status["total_steps"] < 500_000
 
 
+def test_an_extension_is_planned_for_the_time_budget_too(picture_folder: Path, tmp_path: Path) -> None:
+    changes = {"training.schedule": "cosine", "training.plateau_patience": None, "training.time_budget_seconds": 60.0}
+    run = train(stateful(**changes), picture_folder, epochs=1, runs_dir=tmp_path)
+    step, rate = run.status["step"], run.history[-1].images_per_second
+    resume(run, epochs=1_000_000, stop=lambda: True)
+    assert run.status["total_steps"] == step + int(60 * 0.85 * rate / 25)
+
+
 def test_without_validation_images_the_last_weights_count(picture_folder: Path, tmp_path: Path) -> None:
     changes = {"data.validation": 0, "training.schedule": "constant", "training.plateau_patience": None}
     run = train(stateful(**changes), picture_folder, epochs=1, runs_dir=tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,6 +64,8 @@ def compare(
         raise GlyphlabError("--json and --csv both ask for standard output; choose one")
     if split not in ("test", "train"):
         raise GlyphlabError(f"--split is '{split}'; {did_you_mean(split, ['test', 'train'])}")
+    if out is not None and not write:
+        raise GlyphlabError(f"--out {out} and --no-write contradict each other; leave one out")
     from glyphlab.evaluation.comparison.compare import compare as judge
     from glyphlab.evaluation.comparison.files import require_own, runs_csv, write_comparison
 
@@ -76,7 +79,7 @@ def compare(
 
         part: Split = "test" if split == "test" else "train"
         comparison = judge(runs, data, split=part, data_dir=data_dir, runs_dir=runs_dir, on_run=show)
-        folder = (out or _folder(comparison)) if write else None
+        folder = (out or _folder(comparison, data, part)) if write else None
         if folder is not None:
             show("drawing")
             write_comparison(comparison, folder, flips, force)
@@ -88,10 +91,14 @@ def compare(
         _print(comparison, folder)
 
 
-def _folder(comparison: Comparison) -> Path:
-    """comparisons/<first>-and-<second>, with the number of further ones."""
+def _folder(comparison: Comparison, data: str | None, split: Split) -> Path:
+    """comparisons/<first>-and-<second>, with the number of further ones, and what tells it from others of these two."""
     first, second, *others = (entry.folder.resolve().name for entry in comparison.entries)
-    return Path("comparisons") / (f"{first}-and-{second}" + (f"-and-{len(others)}-more" if others else ""))
+    words = [f"{first}-and-{second}", f"and-{len(others)}-more" if others else ""]
+    if others:
+        words.append(hashlib.sha256("/".join(others).encode()).hexdigest()[:6])
+    words += [comparison.glyphs.name if data else "", "" if split == "test" else split]
+    return Path("comparisons") / "-".join(filter(None, words))
 
 
 def _print(comparison: Comparison, folder: Path | None) -> None:

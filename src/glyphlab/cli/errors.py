@@ -12,7 +12,7 @@ from glyphlab.cli.console import AsJson, DataDir, print_json, stdout
 from glyphlab.errors import GlyphlabError, did_you_mean
 
 if TYPE_CHECKING:
-    from glyphlab.training.run import Run
+    pass
 
 EXAMPLES = """[bold]Examples[/]
 
@@ -57,7 +57,7 @@ def errors(
     from rich.markup import escape
 
     from glyphlab.evaluation.evaluate import judge
-    from glyphlab.evaluation.mistakes.examination import examine
+    from glyphlab.evaluation.mistakes.examination import examine, require_unlike
     from glyphlab.evaluation.mistakes.files import MARKER, errors_folder, write_errors
     from glyphlab.evaluation.other_data import other_data
     from glyphlab.evaluation.result_folder import require_replaceable
@@ -66,7 +66,8 @@ def errors(
     if split not in ("test", "train"):
         raise GlyphlabError(f"--split is '{split}'; {did_you_mean(split, ['test', 'train'])}")
     opened = Run.open(run, runs_dir)
-    asked = _others(opened, [Run.open(other, runs_dir) for other in others or ()])
+    asked = [Run.open(other, runs_dir) for other in others or ()]
+    require_unlike(opened, asked)
     if out is not None:
         require_replaceable(out, MARKER, force)  # before the work, not after it
     with task_bars(lines=True) as on_progress:
@@ -94,13 +95,3 @@ def errors(
     console = stdout()
     console.print(escape(examination.describe()))
     console.print(f"\nimages, tables and pictures: {escape(str(folder))}")
-
-
-def _others(run: Run, others: list[Run]) -> list[Run]:
-    """The runs after --with; a network is no witness for itself, nor twice."""
-    seen = {run.folder.resolve()}
-    for other in others:
-        if other.folder.resolve() in seen:
-            raise GlyphlabError(f"--with {other.name}: this run is asked already; name another one")
-        seen.add(other.folder.resolve())
-    return others

@@ -35,6 +35,7 @@ _CONCERNS = {
     "border": ("responses",),
     "method": ("space",),
     "seed": ("space", "excite"),
+    "split": ("responses", "maps", "saliency", "space", "excite"),
 }
 
 
@@ -58,7 +59,9 @@ def inspect(
             show_default=False,
         ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Which images: test or train.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="Which images: test or train (default: test).", show_default=False)
+    ] = None,
     channel: Annotated[
         str | None,
         typer.Option(
@@ -123,7 +126,9 @@ def inspect(
         seed=seed or 0,
     )
     given = {"layer": layer, "image": image, "channel": channel, "border": border, "method": method, "seed": seed}
-    _refuse_without_effect(parts, [option for option, value in given.items() if value is not None])
+    _refuse_without_effect(parts, [option for option, value in (given | {"split": split}).items() if value is not None])
+    if not prepare and (image is None or image.isdecimal()):
+        raise GlyphlabError("--no-prepare is for a picture that --image names; leave it out")
     subject, opened = _subject(run, network, weights, split, data_dir, runs_dir)
     folder = out or (opened.folder / "inspect" if opened else Path(f"inspect-{subject.name}"))
     if out is not None or opened is None:
@@ -148,7 +153,7 @@ def _refuse_without_effect(parts: tuple[str, ...] | None, options: list[str]) ->
 
 
 def _subject(
-    run: str | None, network: str | None, weights: str | None, split: str, data_dir: Path | None, runs_dir: Path
+    run: str | None, network: str | None, weights: str | None, split: str | None, data_dir: Path | None, runs_dir: Path
 ) -> tuple[Subject, Run | None]:
     """The run's network, or a pretrained one, which has no run."""
     from glyphlab.evaluation.inspect.subject import Subject
@@ -163,10 +168,10 @@ def _subject(
 
     if weights is not None:
         raise GlyphlabError("--weights goes with --network; a run has its own")
-    if split not in ("test", "train"):
+    if split not in (None, "test", "train"):
         raise GlyphlabError(f"--split is '{split}'; {did_you_mean(split, ['test', 'train'])}")
     opened = Run.open(run or "", runs_dir)
-    return Subject.of_run(opened, "test" if split == "test" else "train", data_dir), opened
+    return Subject.of_run(opened, "train" if split == "train" else "test", data_dir), opened
 
 
 def _view(channel: str) -> View:

@@ -72,7 +72,12 @@ _SHOWN = 10
 @app.command("find", epilog=FIND_EXAMPLES)
 def find(
     target: Target,
-    folds: Annotated[int, typer.Option(min=2, max=100, help="Parts of the training images, and networks.")] = 5,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=2, max=100, help="Parts of the training images, and networks (default: 5).", show_default=False
+        ),
+    ] = None,
     recipe: Annotated[
         str | None, typer.Option("--recipe", "-r", help="With DATA: how the networks are trained (default: fast).")
     ] = None,
@@ -97,7 +102,7 @@ def find(
     A search that was stopped goes on where it was when called again.
     """
     from glyphlab.cli.progress import reporter_for
-    from glyphlab.evaluation.labels.target import LabelTarget
+    from glyphlab.evaluation.labels.target import DEFAULT_FOLDS, LabelTarget
 
     part = _split(split)
     changes = parse_settings(settings or [])
@@ -115,11 +120,15 @@ def find(
         nullcontext() if quiet else counting_bar("comparing images") as on_progress,
     ):
         if part == "test":
-            _refuse_training_options(recipe, changes)
+            _refuse_training_options(recipe, changes, folds, force)
             search = opened.search_test(on_progress)
         else:
             search = opened.search_train(
-                folds, folder=out, reporter=reporter_for(quiet=quiet), force=force, on_progress=on_progress
+                folds or DEFAULT_FOLDS,
+                folder=out,
+                reporter=reporter_for(quiet=quiet),
+                force=force,
+                on_progress=on_progress,
             )
         pictures = opened.write(search, folder)
     if as_json:
@@ -246,10 +255,11 @@ def _split(text: str) -> Split:
     raise GlyphlabError(f"--split is '{text}'; {did_you_mean(text, ['train', 'test'])}")
 
 
-def _refuse_training_options(recipe: str | None, settings: dict[str, Any]) -> None:
-    if recipe is not None or settings:
+def _refuse_training_options(recipe: str | None, settings: dict[str, Any], folds: int | None, force: bool) -> None:
+    if recipe is not None or settings or folds is not None or force:
         raise GlyphlabError(
-            "--split test trains nothing, the run's own network judges; leave --recipe, --epochs and --set out"
+            "--split test trains nothing, the run's own network judges; leave --recipe, --epochs, --set, --folds and "
+            "--force out"
         )
 
 

@@ -109,7 +109,9 @@ def train(
                 )
             told = run.is_done and run.status["status"] != "running"  # else resume has its closing entries made
             unjudged = world.is_alone and evaluate and told and not is_concluded(run)
-            if epochs is not None or not unjudged:  # else it was stopped as it was judged, and that alone is missing
+            if epochs is None and unjudged:  # it was stopped as it was judged, and that alone is missing
+                resuming.require_same_recipe(run, same)
+            else:
                 run = resuming.resume(run, epochs=epochs, recipe=same, **where)
         else:
             chosen = recipe or training.DEFAULT_RECIPE

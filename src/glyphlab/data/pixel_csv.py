@@ -1,10 +1,10 @@
 """Tables of pixels, as Kaggle hands them out: a row an image, one column its label, the others its pixels.
 
-A header is optional. The label stands in the column named "label", else in the first; it may be a word. The
-pixels
-are whole numbers 0 to 255, row by row, of a square picture: grey, or red-green-blue for each pixel in turn. A
-table is read twice, first for its shape and labels, then for the pixels of the rows that are asked for, so
-that memory holds little beside the images themselves.
+A header is optional. The label, which may be a word, stands in the column named "label", or in the only one that is not
+called like the others but for a number ("target" beside "pixel0", "pixel1" ...); without a header in the first. The
+pixels are whole numbers 0 to 255, row by row, of a square picture: grey, or red-green-blue for each pixel in turn. A
+table is read twice, first for its shape and labels, then for the pixels of the rows that are asked for, so that memory
+holds little beside the images themselves.
 """
 
 from __future__ import annotations
@@ -159,17 +159,13 @@ def _shape(path: Path, first_line: str) -> _Outline:
     """Delimiter, header, label column and image shape, from the first line."""
     delimiter = max(",;\t", key=first_line.count)
     cells = _cells(first_line, delimiter)
-    names = [cell.casefold() for cell in cells]
-    numbered = names == [str(index) for index in range(len(names))]  # what pandas writes over unnamed columns
-    words = sum(not _is_number(cell) for cell in cells)
-    has_header = _LABEL_COLUMN in names or numbered or words > 1
-    label_column = names.index(_LABEL_COLUMN) if _LABEL_COLUMN in names else 0
+    label_column = _label_column(path, cells)
     pixels = len(cells) - 1
     for channels in (1, 3):
         side = math.isqrt(pixels // channels)
         if side * side * channels == pixels and side >= _SMALLEST_SIDE:
             shape = (side, side) if channels == 1 else (side, side, 3)
-            return _Outline(path, delimiter, len(cells), label_column, has_header, shape)
+            return _Outline(path, delimiter, len(cells), label_column or 0, label_column is not None, shape)
     side = math.isqrt(len(cells))
     if side * side == len(cells) and side >= _SMALLEST_SIDE:
         raise DataError(
@@ -180,6 +176,26 @@ def _shape(path: Path, first_line: str) -> _Outline:
         f"{path}: {len(cells)} columns, so {pixels} pixels beside the label; expected a square picture, grey "
         "or RGB (28x28: 785 columns, the label first)"
     )
+
+
+def _label_column(path: Path, cells: list[str]) -> int | None:
+    """Where the first row, if it is a header, has the label; None: it is no header, but an image."""
+    names = [cell.casefold() for cell in cells]
+    if _LABEL_COLUMN in names:
+        return names.index(_LABEL_COLUMN)
+    words = [column for column, name in enumerate(names) if not _is_number(name)]
+    if len(words) < 2:  # of which one may be the label of an image, unless the others are counted
+        numbers = [name for column, name in enumerate(names) if column not in words]
+        counted = [list(map(str, range(first, first + len(numbers)))) for first in (0, 1)]
+        return (words[0] if words else 0) if numbers in counted else None
+    stems = [re.sub(r"\d+", "", name) for name in names]
+    alone = [column for column, stem in enumerate(stems) if stems.count(stem) == 1]
+    if len(alone) != 1:
+        raise DataError(
+            f"{path}: the header does not tell which column is the label; expected one called '{_LABEL_COLUMN}', or "
+            "pixels that are called alike but for their numbers"
+        )
+    return alone[0]
 
 
 def _is_number(cell: str) -> bool:

@@ -147,8 +147,8 @@ def match_classes(glyphs: GlyphSet, spec: ClassifierSpec) -> GlyphSet:
 
 
 def evaluation_folder(run: Run, data_name: str | None = None, split: str = "test") -> Path:
-    """Where an evaluation is written."""
-    words = ["evaluation", data_name or "", "" if split == "test" else split]
+    """Where an evaluation is written; other data that are called "train" are told from the run's own training part."""
+    words = ["evaluation", "data-train" if data_name == "train" else data_name or "", "" if split == "test" else split]
     return run.folder / "-".join(word for word in words if word)
 
 

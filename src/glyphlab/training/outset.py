@@ -92,8 +92,19 @@ def planned_steps(job: Job, timings: list[Timing]) -> int:
     if budget is None or rate is None:
         return steps
     # What was timed is one process's part of a step, without teachers.
-    seconds = job.batch_size / (rate * job.world.size) + _seconds_of_teachers(job)
-    return min(steps, max(1, int(budget * (1 - _BUDGET_RESERVE) / seconds)))
+    return min(steps, _steps_in(budget, job.batch_size / (rate * job.world.size) + _seconds_of_teachers(job)))
+
+
+def further_steps(job: Job, state: TrainingState, planned: int) -> int:
+    """Of the steps `planned` in all for a run that is extended, as many as its time budget will hold from here."""
+    budget = job.recipe.training.time_budget_seconds
+    if budget is None or not state.history or not state.history[-1].images_per_second:
+        return planned
+    return min(planned, state.step + _steps_in(budget, job.batch_size / state.history[-1].images_per_second))
+
+
+def _steps_in(budget_seconds: float, seconds_a_step: float) -> int:
+    return max(1, int(budget_seconds * (1 - _BUDGET_RESERVE) / seconds_a_step))
 
 
 def _seconds_of_teachers(job: Job) -> float:

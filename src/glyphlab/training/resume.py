@@ -18,7 +18,7 @@ from glyphlab.training.engine import Engine, for_process
 from glyphlab.training.images import Parts, load_images, load_train_images
 from glyphlab.training.keeper import Nowhere
 from glyphlab.training.loop import Ending, Job, fit
-from glyphlab.training.outset import epochs_of, new_classifier, new_job, new_state
+from glyphlab.training.outset import epochs_of, further_steps, new_classifier, new_job, new_state
 from glyphlab.training.progress import Reporter, Silent
 from glyphlab.training.recipe import Recipe
 from glyphlab.training.redraw import redrawn_for
@@ -47,8 +47,8 @@ def resume(
     """
     reporter, world, data_dir = reporter or Silent(), world or World.alone(), given_path(data_dir)
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
+    require_same_recipe(run, recipe)
     recorded = run.recipe
-    _require_same_recipe(run, recorded, recipe)
     if epochs is not None:
         recorded = recorded.with_settings({"training.epochs": epochs})
     with run.locked():
@@ -60,7 +60,7 @@ def resume(
         _restore(state, run)
         is_complete = state.step >= state.total_steps
         if epochs is not None:
-            state.total_steps = planned
+            state.total_steps = further_steps(job, state, planned)
         if state.step >= state.total_steps:
             if run.status["status"] == "running" and is_complete and world.is_alone:  # killed before it could say so
                 run.draw_curves(state.history)
@@ -114,11 +114,11 @@ def _as_recorded(recipe: Recipe, glyphs: GlyphSet, world: World, reporter: Repor
     return job, new_state(job, classifier, epochs_of(recipe, 0) * job.steps_per_epoch)
 
 
-def _require_same_recipe(run: Run, recorded: Recipe, asked: Recipe | None) -> None:
-    """Refuse to continue a run with other settings; engine and epochs may be left to the run."""
+def require_same_recipe(run: Run, asked: Recipe | None) -> None:
+    """Refuse, with a `RunError`, to continue a run with other settings; engine and epochs may be left to the run."""
     if asked is None:
         return
-    ours, theirs = recorded.dotted(), asked.dotted()
+    ours, theirs = run.recipe.dotted(), asked.dotted()
     differences = [
         f"{key} is {ours.get(key)!r} there, {theirs.get(key)!r} here"
         for key in sorted(ours | theirs)

@@ -96,6 +96,13 @@ def test_filtering(conditions: list[str], expected: list[str], runs_dir: Path) -
     assert names(filter_rows(list_runs(runs_dir), conditions)) == expected
 
 
+def test_a_status_is_found_by_what_the_table_shows_of_it(runs_dir: Path) -> None:
+    told = json.loads((runs_dir / "one" / "run.json").read_text())
+    (runs_dir / "one" / "run.json").write_text(json.dumps(told | {"status": "stopped early: no progress"}))
+    for condition in ("status=stopped early", "status=stopped*", "status=stopped early: no progress"):
+        assert names(filter_rows(list_runs(runs_dir), [condition])) == ["one"]
+
+
 @pytest.mark.parametrize(
     ("condition", "message"),
     [

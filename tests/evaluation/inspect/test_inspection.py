@@ -95,6 +95,15 @@ def test_one_layer_and_one_image_can_be_chosen(tmp_path: Path) -> None:
     assert {row["image"] for row in explained} == {"test image 4 (b)"} and "b" in {row["class"] for row in explained}
 
 
+def test_former_pictures_do_not_stay_beside_new_ones(tmp_path: Path) -> None:
+    subject = subject_of("mnist-net")
+    inspect(subject, tmp_path, wishes(what=("filters", "maps")))
+    (tmp_path / "notes.txt").write_text("mine")
+    found = inspect(subject, tmp_path, wishes(what=("maps",)))
+    assert {path.name for path in tmp_path.iterdir()} == {"inspect.json", "notes.txt", "maps.png"}
+    assert found.files == [tmp_path / "maps.png"]
+
+
 def test_a_network_without_data_shows_what_it_can(tmp_path: Path) -> None:
     subject = subject_of("mnist-net", (3, 20, 20), images=0)
     found = inspect(subject, tmp_path)

@@ -97,6 +97,17 @@ def test_a_claim_stays_open_where_the_images_cannot_tell() -> None:
     assert found["the best trial has training.epochs = 4"] == "open"  # it has, but others are as good
 
 
+def test_a_claim_stays_open_until_it_was_tried() -> None:
+    whole = grid_results(images=1_000_000)
+    untried = [entry for entry in whole.entries if entry.trial.point["network.dropout"] != 0.4]
+    found = verdicts(replace(whole, entries=tuple(untried)))
+    assert found["the best trial has network.dropout = 0.4"] == "open"
+    assert found["the best accuracy lies between 95.0% and 99.0%"] == "failed"  # nothing else was planned
+    running = [replace(entry, standing=Standing.RUNNING, result=None) for entry in whole.entries[:1]]
+    found = verdicts(replace(whole, entries=(*running, *whole.entries[1:])))
+    assert found["the best accuracy lies between 95.0% and 99.0%"] == "open"
+
+
 def test_trials_too_close_to_the_best_are_counted() -> None:
     assert len(grid_results(images=1_000_000).equals_of_best()) == 1
     assert len(grid_results(images=30).equals_of_best()) == 9

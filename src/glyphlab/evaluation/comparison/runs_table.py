@@ -152,13 +152,19 @@ def _condition(text: str) -> Callable[[RunRow], bool]:
         if sign != "=":
             raise GlyphlabError(f"--filter is '{text}'; {key} is text: expected {key}=VALUE, wildcards * and ? allowed")
         pattern = wanted.lower()
-        return lambda row: fnmatchcase((getattr(row, field) or "").lower(), pattern)
+        return lambda row: any(fnmatchcase(said, pattern) for said in _said(row, field))
     try:
         number = float(wanted.removesuffix("%")) / (100 if wanted.endswith("%") else 1)
     except ValueError:
         raise GlyphlabError(f"--filter is '{text}'; {key} is a number, but '{wanted}' is none") from None
     compare = _COMPARISONS[sign]
     return lambda row: getattr(row, field) is not None and compare(getattr(row, field), number)
+
+
+def _said(row: RunRow, field: str) -> tuple[str, ...]:
+    """A text as it is looked for: a status also without the reason that follows its colon."""
+    text = (getattr(row, field) or "").lower()
+    return (text, text.partition(":")[0]) if field == "status" else (text,)
 
 
 def _field(key: str, option: str) -> str:

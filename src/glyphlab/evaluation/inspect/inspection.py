@@ -19,7 +19,7 @@ from glyphlab.evaluation.inspect.responses import BORDERS, Border, draw_response
 from glyphlab.evaluation.inspect.saliency import grad_cam, integrated_gradients, occlusion
 from glyphlab.evaluation.inspect.saliency_pictures import Explained, draw_saliency
 from glyphlab.evaluation.inspect.subject import Shown, Subject
-from glyphlab.files import write_json
+from glyphlab.files import read_object, write_json
 
 WHAT = ("filters", "responses", "maps", "saliency", "space", "excite")
 SUMMARY = "inspect.json"
@@ -132,6 +132,16 @@ def claim(folder: Path, force: bool = False) -> None:
     raise RunError(f"{folder} holds files, but no {SUMMARY} of an earlier inspection; give an empty folder, or --force")
 
 
+def _clear(found: Inspection) -> None:
+    """Take away what an earlier inspection drew and this one did not: no summary would tell what it shows."""
+    try:
+        former = {Path(name).name for name in read_object(found.folder / SUMMARY).get("files", [])}
+    except (OSError, ValueError, TypeError):  # none, or none that can be read
+        return
+    for name in former - {path.name for path in found.files}:
+        (found.folder / name).unlink(missing_ok=True)
+
+
 def inspect(
     subject: Subject,
     folder: Path,
@@ -177,6 +187,7 @@ def inspect(
                 _saliency(subject, shown, image is None, wishes, found)
             else:
                 (_responses if part == "responses" else _maps)(subject, shown, wishes, found)
+    _clear(found)
     write_json(folder / SUMMARY, found.to_json())
     return found
 

@@ -34,6 +34,8 @@ from glyphlab.training.run import Run
 from glyphlab.training.train import DEFAULT_RECIPE, compose
 from glyphlab.training.transfer.start import only_teaches
 
+DEFAULT_FOLDS = 5
+
 
 @dataclass(frozen=True)
 class LabelTarget:
@@ -139,7 +141,7 @@ class LabelTarget:
 
     def search_train(
         self,
-        folds: int = 5,
+        folds: int = DEFAULT_FOLDS,
         *,
         folder: Path | None = None,
         reporter: Reporter | None = None,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from glyphlab.data.glyphset import GlyphSet
-from glyphlab.errors import DataError, ModelError, quoted
+from glyphlab.errors import DataError, ModelError, RunError, quoted
 from glyphlab.evaluation.evaluate import match_classes
 from glyphlab.evaluation.labels.outofsample import load_out_of_sample
 from glyphlab.evaluation.mistakes.find import Mistake, count_kinds, find_mistakes, listed
@@ -114,6 +114,15 @@ class Examination:
         return "\n".join(lines)
 
 
+def require_unlike(run: Run, others: Sequence[Run]) -> None:
+    """Refuse, with a `RunError`, to ask a network twice, or as a witness for itself."""
+    seen = {run.folder.resolve()}
+    for other in others:
+        if other.folder.resolve() in seen:
+            raise RunError(f"{other.name} is asked about its mistakes already; name another run beside {run.name}")
+        seen.add(other.folder.resolve())
+
+
 def examine(
     run: Run,
     classifier: Classifier,
@@ -131,8 +140,10 @@ def examine(
     k-fold training (`outofsample`) are asked as well, where there are any: none of them has seen what it judges.
     borderline: look for right answers that were nearly wrong, too. Where the run's training data is not at hand,
     neighbours are left out and a note says so.
-    Raises `ModelError` and `DataError` for other runs with other classes or image sizes.
+    Raises `ModelError` and `DataError` for other runs with other classes or image sizes, `RunError` where one is
+    given twice.
     """
+    require_unlike(run, others)
     names, asked = [other.name for other in others], []
     for other in others:
         on_progress(f"asking {other.name}", 0, len(glyphs))

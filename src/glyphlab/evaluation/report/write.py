@@ -15,7 +15,7 @@ from glyphlab.data.naming import clean_name
 from glyphlab.errors import GlyphlabError, RunError, did_you_mean
 from glyphlab.evaluation.calibration import Reliability, calibrated, reliability
 from glyphlab.evaluation.evaluate import evaluation_folder, judge
-from glyphlab.evaluation.mistakes.examination import Examination, Progress, examine
+from glyphlab.evaluation.mistakes.examination import Examination, Progress, examine, require_unlike
 from glyphlab.evaluation.mistakes.verdicts import KINDS
 from glyphlab.evaluation.other_data import other_data
 from glyphlab.evaluation.report import charts, facts, inside, matrix, words
@@ -63,6 +63,7 @@ def report(
         raise GlyphlabError(f"projection is '{projection}'; {did_you_mean(projection, get_args(Projection))}")
     run = run if isinstance(run, Run) else Run.open(run, runs_dir)
     opened = [other if isinstance(other, Run) else Run.open(other, runs_dir) for other in others]
+    require_unlike(run, opened)
     data = other_data(run, data)
     classifier = run.classifier()
     path, data_dir = given_path(path), given_path(data_dir)

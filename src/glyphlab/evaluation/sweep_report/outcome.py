@@ -24,7 +24,8 @@ class Claim:
 def judge_prediction(results: SweepResults, importance: Importance | None) -> list[Claim]:
     """The prediction's checkable claims with their verdicts; none before a trial has finished.
 
-    A claim on the best trial is open where a trial that would decide it otherwise cannot be told from the best one.
+    A claim on the best trial is open where a trial that would decide it otherwise cannot be told from the best one, or
+    has not been trained yet.
     """
     prediction, best = results.definition.prediction, results.best
     if prediction is None or best is None or best.result is None:
@@ -34,6 +35,8 @@ def judge_prediction(results: SweepResults, importance: Importance | None) -> li
         low, high = prediction.best_accuracy
         found = best.result["accuracy"]
         verdict: Verdict = "held" if low <= found <= high else "failed"
+        if found < low and not results.is_over:
+            verdict = "open"
         claims.append(Claim(f"the best accuracy lies between {low:.1%} and {high:.1%}", f"{found:.2%}", verdict))
     if prediction.most_important is not None:
         conditional = {dimension.key for dimension in results.definition.space.dimensions if dimension.when}
@@ -53,6 +56,8 @@ def _setting(results: SweepResults, key: str, value: Any) -> Claim:
         return Claim(said, f"trial {best.label} has {found}, but {rival}", "open")
     if found == value:
         return Claim(said, f"so it has (trial {best.label})", "held")
+    if all(entry.trial.point.get(key) != value for entry in results.finished):
+        return Claim(said, f"trial {best.label} has {found}, but none with {value} has finished", "open")
     return Claim(said, f"trial {best.label} has {found}, and no trial with {value} comes near", "failed")
 
 
