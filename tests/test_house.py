@@ -34,7 +34,7 @@ MAY_IMPORT = {
         "training",
         "recognition",
     },
-    "recognition": {"errors", "files", "runfolder", "imaging"},
+    "recognition": {"errors", "files", "process", "runfolder", "imaging"},
     "web": {"errors", "files", "process", "imaging", "recognition"},
     "cli": {
         "errors",

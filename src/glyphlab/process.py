@@ -172,3 +172,8 @@ def _fast_cores_of_a_mac() -> int:
         if asked.stdout.strip().isdecimal():
             return int(asked.stdout)
     return os.cpu_count() or 1
+
+
+def processors() -> int:
+    """Processors this process may use: containers and schedulers grant fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from glyphlab.errors import ImageError
 from glyphlab.imaging.centre import centre_crop
 
 
@@ -10,6 +11,11 @@ from glyphlab.imaging.centre import centre_crop
 def test_the_size_is_always_the_same(shape: tuple[int, ...], rng: np.random.Generator) -> None:
     crop = centre_crop(rng.integers(0, 256, shape, dtype=np.uint8))
     assert crop.shape == (224, 224, 3) and crop.dtype == np.uint8
+
+
+def test_a_picture_like_a_thread_is_refused() -> None:
+    with pytest.raises(ImageError, match="6000 x 1 pixels are too thin a picture"):
+        centre_crop(np.zeros((1, 6000), np.uint8))
 
 
 def test_a_picture_of_the_right_size_is_only_cut() -> None:

@@ -120,6 +120,20 @@ def test_a_large_page_is_shrunk_and_its_boxes_are_not() -> None:
         assert found == pytest.approx(5 * expected, abs=8)
 
 
+def test_a_receipt_keeps_its_words() -> None:
+    page = page_of(["HELMUT RAN"], side=(640, 200))
+    layout = find_lines(np.concatenate([page] * 30))  # nearly ten times as long as wide
+    assert [len(line.atoms) for line in layout.lines] == [9] * 30
+    short = find_lines(page)
+    assert np.allclose(
+        [[atom.box.height for atom in line.atoms] for line in layout.lines],
+        [atom.box.height for atom in short.lines[0].atoms],
+        atol=2,
+    )  # at the same size as on a page of its own
+    long = find_lines(np.concatenate([page] * 120))
+    assert len(long.lines) == 120 and long.ink.size <= 1.01 * 2 * 2400**2
+
+
 def test_a_blank_page_has_no_lines() -> None:
     for shade in (0, 128, 255):
         assert find_lines(np.full((200, 300), shade, dtype=np.uint8)).lines == ()

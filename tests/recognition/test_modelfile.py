@@ -28,7 +28,20 @@ def test_the_description_survives_json(info: ModelInfo) -> None:
     assert ModelInfo.from_json(ModelInfo(("a", "é"), (3, 8, 8), None).to_json()).class_names == ("a", "é")
 
 
-@pytest.mark.parametrize("damage", [{"class_names": 3}, {"image_shape": [28, 28]}, {"foreign": 1}, {"conformal": []}])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"class_names": 3},
+        {"image_shape": [28, 28]},
+        {"foreign": 1},
+        {"conformal": []},
+        {"framing": 3},
+        {"temperature": "x"},
+        {"data": "mnist"},
+        {"figures": [1]},
+        {"class_names": ["0", "0"]},
+    ],
+)
 def test_a_damaged_description_is_refused(info: ModelInfo, damage: dict[str, object]) -> None:
     with pytest.raises(ModelError, match="damaged"):
         ModelInfo.from_json(json.dumps(json.loads(info.to_json()) | damage))
@@ -37,9 +50,17 @@ def test_a_damaged_description_is_refused(info: ModelInfo, damage: dict[str, obj
             ModelInfo.from_json(text)
 
 
-def test_models_are_found_by_name_file_and_run(shipped: Path, write_model: Callable[..., Path]) -> None:
+def test_models_are_found_by_name_file_and_run(
+    shipped: Path, write_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert shipped_models() == ["characters", "digits"]
     assert find_model("digits") == shipped / "digits.onnx"
+    # Whatever else is called so has to be given as a path.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    assert find_model("digits") == shipped / "digits.onnx"
+    with pytest.raises(ModelError, match="digits holds no"):
+        find_model("./digits")
     file = write_model("model.onnx")
     assert find_model(file) == find_model(str(file)) == find_model(file.parent) == file
 

@@ -15,7 +15,7 @@ from glyphlab.imaging.segments import Hypothesis
 from glyphlab.recognition.lattice import best_path
 from glyphlab.recognition.lettercase import Letter, choose_cases
 from glyphlab.recognition.modelfile import ModelInfo
-from glyphlab.recognition.overlay import draw_overlay
+from glyphlab.recognition.overlay import _font, _font_for, _has, draw_overlay
 from glyphlab.recognition.proportions import plausibility, sureness
 from glyphlab.recognition.reader import read, read_boxes
 
@@ -159,6 +159,21 @@ def test_the_overlay_marks_what_was_read() -> None:
     corner = page.lines[0].words[0].box
     assert tuple(overlay[corner.bottom, corner.right]) == (27, 110, 194)
     np.testing.assert_array_equal(draw_overlay(255 - picture, page), overlay)
+
+
+def test_the_overlay_writes_what_its_font_has_and_names_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _font_for("abc") is None  # Pillow's own
+    greek = _font_for("αβω")
+    assert greek is not None and all(_has(_font(greek, 20), letter) for letter in "αβω")
+    assert not _has(_font(None, 20), "α") and _has(_font(None, 20), " ")
+    picture = page_of(TEXT)
+    page = read(PrintReader(), picture)
+    written: list[str] = []
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda self, place, text, *rest, **more: written.append(text))
+    first = page.lines[0].words[0].characters[0]
+    object.__setattr__(first, "text", "\uffff")
+    draw_overlay(picture, page)
+    assert "U+FFFF" in written
 
 
 def test_the_best_path_weighs_doubt_against_cost() -> None:

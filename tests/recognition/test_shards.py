@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
 import tracemalloc
 from pathlib import Path
@@ -73,8 +74,13 @@ def test_what_is_wrong_with_an_archive_is_its_last_item(tmp_path: Path) -> None:
     (tmp_path / "none.tar").write_bytes(b"")
     (tmp_path / "page.tar").write_bytes(b"<html>" * 400)
     write_tar(tmp_path / "empty.tar", {"readme.txt": b"hello"})
+    with tarfile.open(tmp_path / "header.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        sparse = tarfile.TarInfo("a.png")
+        sparse.pax_headers = {"GNU.sparse.map": "1,2,x"}
+        archive.addfile(sparse)
     expected = {"cut": (2, "after 2 pictures"), "none": (0, "cannot be read"), "page": (0, "cannot be read"),
-                "empty": (0, "an archive without pictures"), "missing": (0, "No such file")}  # fmt: skip
+                "empty": (0, "an archive without pictures"), "header": (0, "cannot be read"),
+                "missing": (0, "No such file")}  # fmt: skip
     for stem, (good, problem) in expected.items():
         source = str(tmp_path / f"{stem}.tar")
         items = list(pictures_in(source))
@@ -133,6 +139,13 @@ def test_memory_does_not_grow_with_the_archive(tmp_path: Path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 50_000  # the headers alone would be a megabyte
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_list_from_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="is a pipe, and a job reads its list more than once"):
+        fingerprint(tmp_path / "pipe")
 
 
 def test_lists_that_are_none(tmp_path: Path) -> None:

@@ -349,6 +349,10 @@ def test_explain_sends_the_glyph_to_whoever_looks(client: TestClient, looker: An
         question, facts = looker.asked[-1]
         assert (question, facts["shape"], facts["what"]) == ("explain", [28, 28], "maps")
         assert len(base64.b64decode(facts["glyph"])) == 28 * 28
+        assert facts["only"] is None
+    client.post("/api/v1/explain", json={"strokes": [SEVEN], "only": "0-5"})
+    assert looker.asked[-1][1]["only"] == "0-5"
+    assert "did you mean 'digits'" in client.post("/api/v1/explain", json={"strokes": [SEVEN], "only": "digit"}).text
     assert client.post("/api/v1/explain", json={"strokes": []}).status_code == 422
     assert client.post("/api/v1/explain", json={"what": "everything"}).status_code == 422
 

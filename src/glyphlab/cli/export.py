@@ -23,7 +23,7 @@ def export(
         Path | None, typer.Option(help="The file to write (default: RUN/model.onnx).", show_default=False)
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Write model-int8.onnx beside it as well, and say what it loses and gains.")
+        bool, typer.Option("--int8", help="Write NAME-int8.onnx beside it as well, and say what it loses and gains.")
     ] = False,
     framing: Annotated[
         str, typer.Option(help="How pictures become glyphs: auto, mnist, emnist, or none: fitted in whole.")

@@ -33,7 +33,6 @@ from glyphlab.recognition.recognizer import Recognizer
 from glyphlab.training.images import Parts, load_images
 from glyphlab.training.run import Run
 
-INT8_NAME = "model-int8.onnx"
 LARGEST_DIFFERENCE = 1e-4
 _FRAMING_CHOICES = ("auto", *FRAMINGS, "none")
 _SHOWN_COVERAGE = 0.95
@@ -321,9 +320,7 @@ def _require_parity(parity: Parity, run: Run) -> None:
 def _export_int8(report: ExportReport, answers: _Answers, float32_probs: NDArray[np.float32]) -> Int8Report:
     """The quantised model, with thresholds and figures of its own."""
     train, parts, test = answers.train, answers.parts, answers.test
-    path = report.path.with_name(INT8_NAME)
-    if path == report.path:
-        raise ModelError(f"{path} would be written twice; choose another name for the float32 model")
+    path = report.path.with_name(f"{report.path.stem}-int8.onnx")
     with whole_file(path) as temporary:
         quantize(report.path, temporary, train.images, parts.train)
         model = Recognizer.load(temporary)

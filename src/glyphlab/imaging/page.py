@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,7 @@ from glyphlab.imaging.segments import AtomLine, Hypothesis, Labels, cut_atoms, s
 from glyphlab.imaging.skew import Placement, estimate_skew, unturn
 
 _LONGEST_SIDE = 2400  # pixels; larger pages are shrunk before they are worked on
+_LONG = 2  # times as long as wide, and more: not a page of a book
 _INK = 0.3  # of full ink, from which a pixel belongs to a stroke
 _TRACE = 0.08  # of full ink, from which there may be something at all
 _SPECK = 0.08  # text heights: what is smaller in both directions is no dot
@@ -73,7 +75,7 @@ def find_lines(picture: NDArray[np.uint8]) -> PageLayout:
     Made for characters that are written apart or touch a little, not for joined cursive.
     """
     height, width = picture.shape[:2]
-    scale = min(1.0, _LONGEST_SIDE / max(height, width))
+    scale = min(1.0, _scale(height, width))
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
@@ -92,6 +94,14 @@ def find_lines(picture: NDArray[np.uint8]) -> PageLayout:
     parts = _lines_of(components, labels, typical)
     lines = tuple(segment_line(line, labels, typical, stroke) for line in parts)
     return PageLayout(ink, labels, lines, placement, degrees)
+
+
+def _scale(height: int, width: int) -> float:
+    """What brings a page to a good size; long ones, as receipts are, to the pixels of two square ones at most."""
+    shorter, longer = sorted((height, width))
+    if longer <= _LONG * shorter:
+        return _LONGEST_SIDE / longer
+    return _LONGEST_SIDE * math.sqrt(2 / (height * width))
 
 
 def page_ink(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -140,6 +140,12 @@ def _at_frame(picture: Image.Image, frame: int | None) -> Image.Image:
     return picture
 
 
+def frame_count(picture: Image.Image) -> int:
+    """How many frames an open file has; looking for them may stumble over odd metadata, which is passed over."""
+    with _quiet():
+        return int(getattr(picture, "n_frames", 1))
+
+
 def is_reduced_copy(frame: Image.Image) -> bool:
     """Whether a frame of a TIFF file is, as it says, another one made smaller."""
     return bool(_tiff_number(frame, _KIND_OF_FRAME) & 1)

@@ -6,6 +6,7 @@ two cases of a letter, as EMNIST's O for O and o, is then as common as two other
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,14 @@ from numpy.typing import NDArray
 
 from glyphlab.errors import ModelError
 
-_KINDS = {"digits": str.isdecimal, "letters": str.isalpha, "capitals": str.isupper, "lowercase": str.islower}
+_KINDS = {
+    "digits": str.isdecimal,
+    "numbers": str.isdecimal,
+    "letters": str.isalpha,
+    "capitals": str.isupper,
+    "uppercase": str.isupper,
+    "lowercase": str.islower,
+}
 _LONGEST_RANGE = 1000
 
 
@@ -42,11 +50,11 @@ class Alphabet:
     def parse(cls, text: str, class_names: Sequence[str]) -> Alphabet:
         """The classes that `text` names.
 
-        text: characters and ranges of them ("0-9", "A-Fa-f", "abc"), "digits", "letters", "capitals" or
-        "lowercase", or class names; several of these are separated by commas. A hyphen at either end means
-        itself. A letter that the model does not tell from its other case stands for the class they share and is
-        answered as it was asked for: with the 47 EMNIST classes, "a-z" answers c, not C.
-        Raises `ModelError` that lists the characters the model does not know.
+        text: characters and ranges of them ("0-9", "A-Fa-f", "abc"), "digits" or "numbers", "letters", "capitals" or
+        "uppercase", "lowercase", or class names; several of these are separated by commas. A hyphen at either end
+        means itself. A letter that the model does not tell from its other case stands for the class they share and
+        is answered as it was asked for: with the 47 EMNIST classes, "a-z" answers c, not C.
+        Raises `ModelError` that lists the characters the model does not know, and for a kind that is misspelt.
         """
         wanted = [name for item in _items(text, class_names) for name in _expand(item, class_names)]
         if not wanted:
@@ -125,12 +133,15 @@ def _expand(item: str, class_names: Sequence[str]) -> list[str]:
     """One part: a class name, a kind of character, or characters and ranges."""
     if item in class_names:
         return [item]
-    if kind := _KINDS.get(item):
+    if kind := _KINDS.get(item.casefold()):
         members = [name for name in class_names if kind(name)]
         if not members:
             raise ModelError(f"the model knows no {item}; it knows {_listed(class_names, limit=len(class_names))}")
-        both = _for_both_cases(class_names) if item == "letters" else frozenset()
+        both = _for_both_cases(class_names) if kind is str.isalpha else frozenset()
         return members + [name.swapcase() for name in members if name in both]
+    if meant := difflib.get_close_matches(item.casefold(), _KINDS, n=1, cutoff=0.75):
+        letters = ",".join(item)
+        raise ModelError(f"'{item}' is no kind of character; did you mean '{meant[0]}'? As letters they are {letters}")
     names: list[str] = []
     place = 0
     while place < len(item):

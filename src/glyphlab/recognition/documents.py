@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.errors import ImageError
-from glyphlab.imaging.picture import MAX_PIXELS, SUFFIXES, flatten, is_reduced_copy, load_picture, opened, pixels_of
+from glyphlab.imaging.picture import (
+    MAX_PIXELS,
+    SUFFIXES,
+    flatten,
+    frame_count,
+    is_reduced_copy,
+    load_picture,
+    opened,
+    pixels_of,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -42,7 +51,7 @@ def _frames(path: Path) -> Iterator[NDArray[np.uint8] | ImageError]:
     """The frames of a picture file that has pages, without smaller copies of them; of others the first."""
     try:
         with opened(path) as picture:
-            count: int = getattr(picture, "n_frames", 1) if picture.format in _MANY_FRAMES else 1
+            count = frame_count(picture) if picture.format in _MANY_FRAMES else 1
             if count > 1:
                 pages = [number for number in range(count) if not _is_copy(picture, number)] or [0]
                 for page, number in enumerate(pages, start=1):

@@ -228,8 +228,8 @@ def _rows(rows: list[list[str]]) -> bytes:
 
 def _refuse_wrong_folder(place: str) -> None:
     """A list whose first entry is missing was made for another folder: better said before a million errors."""
-    first = next(sources(place))
-    if not Path(first).exists():
+    first = next(sources(place), None)
+    if first is not None and not Path(first).exists():
         raise DataError(f"{place}: its first entry, {first}, is not there; paths count from the present folder")
 
 

@@ -73,7 +73,10 @@ class ModelInfo:
             if written != FORMAT:
                 raise ModelError(f"its format is {written!r}, expected {FORMAT!r}; install the version that wrote it")
             fields.pop("opset")
+            _require_types(fields)
             fields["class_names"] = tuple(str(name) for name in fields["class_names"])
+            if len(set(fields["class_names"])) != len(fields["class_names"]):
+                raise ValueError("two classes have one name")
             channels, height, width = (int(extent) for extent in fields["image_shape"])
             fields["image_shape"] = (channels, height, width)
             if fields["conformal"] is not None:
@@ -85,6 +88,26 @@ class ModelInfo:
             raise ModelError(f"its description under '{METADATA_KEY}' is damaged ({error}); export it again") from error
 
 
+def _require_types(fields: dict[str, Any]) -> None:
+    """What others rely on, in a file that anybody may have written. Raises `ValueError`."""
+    for key, types in _TYPES.items():
+        if key in fields and not isinstance(fields[key], types):
+            raise ValueError(f"{key} is {fields[key]!r}")
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "class_names": (list,),
+    "framing": (str, type(None)),
+    "invert": (bool,),
+    "temperature": (int, float),
+    "data": (dict,),
+    "figures": (dict,),
+    **dict.fromkeys(
+        ("network", "recipe", "precision", "weights_sha256", "licence", "glyphlab_version", "created"), (str,)
+    ),
+}
+
+
 def shipped_models() -> list[str]:
     """Names of the models that come with Glyphlab, in alphabetical order."""
     return sorted(path.stem for path in _SHIPPED.glob("*.onnx"))
@@ -93,8 +116,11 @@ def shipped_models() -> list[str]:
 def find_model(path_or_name: str | Path) -> Path:
     """The model file meant: a shipped model's name, an .onnx file, or a run folder that holds one.
 
-    Raises `ModelError` where there is none.
+    A shipped model goes before a file or folder here of its name, which "./digits" is. Raises `ModelError` where there
+    is none.
     """
+    if isinstance(path_or_name, str) and path_or_name in shipped_models():
+        return _SHIPPED / f"{path_or_name}.onnx"
     path = Path(path_or_name)
     if path.is_file():
         return path
@@ -103,8 +129,6 @@ def find_model(path_or_name: str | Path) -> Path:
             return path / MODEL_NAME
         raise ModelError(f"{path} holds no {MODEL_NAME}; write one with: glyphlab export {quoted(path)}")
     shipped = shipped_models()
-    if str(path_or_name) in shipped:
-        return _SHIPPED / f"{path_or_name}.onnx"
     if path.suffix == ".onnx" or len(path.parts) > 1:
         raise ModelError(f"no model file {path}; give the path of an .onnx file, or one of: {', '.join(shipped)}")
     hint = did_you_mean(str(path_or_name), shipped) if shipped else "none are installed"

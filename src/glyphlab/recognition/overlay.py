@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -13,10 +15,13 @@ from glyphlab.files import write_bytes
 from glyphlab.imaging.picture import PictureSource, load_picture
 from glyphlab.recognition.reader import Page
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
 _PAPER, _LINE, _WORD = (255, 255, 255), (196, 206, 219), (27, 110, 194)
 _SURE, _UNSURE, _GUESS = (16, 122, 62), (193, 110, 0), (200, 30, 30)
 _SURE_FROM, _UNSURE_FROM = 0.9, 0.6
 _SMALLEST_TEXT, _LARGEST_TEXT = 9, 60  # pixels
+_DEJAVU, _NO_CHARACTER = "DejaVuSans.ttf", "\uffff"
 _FADED = 0.45  # of the page's contrast is left, so that the drawing stands out
 
 
@@ -33,10 +38,12 @@ def draw_overlay(picture: PictureSource, page: Page) -> NDArray[np.uint8]:
     pale = (255 - (255 - grey.astype(np.float32)) * _FADED).astype(np.uint8)
     canvas = Image.fromarray(np.repeat(pale[:, :, None], 3, axis=2))
     draw = ImageDraw.Draw(canvas)
+    written = {character.text for line in page.lines for word in line.words for character in word.characters}
+    font_path = _font_for("".join(written))
     for number, line in enumerate(page.lines, start=1):
         box = line.box
         size = int(np.clip(0.6 * np.median([word.box.height for word in line.words]), _SMALLEST_TEXT, _LARGEST_TEXT))
-        font = ImageFont.load_default(size)
+        font = _font(font_path, size)
         draw.line((box.left, box.bottom + 1, box.right, box.bottom + 1), fill=_LINE)
         label = str(number)
         draw.text((max(box.left - 0.7 * size * len(label) - 2, 0), box.bottom), label, _LINE, font, anchor="ls")
@@ -46,7 +53,7 @@ def draw_overlay(picture: PictureSource, page: Page) -> NDArray[np.uint8]:
                 place = (character.box.centre_x, max(word.box.top - 3, size))
                 draw.text(
                     place,
-                    character.text,
+                    "".join(c if _has(font, c) else f"U+{ord(c):04X}" for c in character.text),
                     _colour(character.probability),
                     font,
                     anchor="ms",
@@ -61,6 +68,29 @@ def save_overlay(picture: PictureSource, page: Page, path: Path) -> None:
     content = BytesIO()
     Image.fromarray(draw_overlay(picture, page)).save(content, format="PNG")
     write_bytes(path, content.getvalue())
+
+
+def _font_for(characters: str) -> str | None:
+    """A font that has them all: None, Pillow's own, for Latin; DejaVu Sans, where it is installed, for much else.
+
+    Where none has, that with the fewest missing.
+    """
+    beside = importlib.util.find_spec("matplotlib")  # which brings it
+    brought = [str(Path(beside.origin).parent / "mpl-data/fonts/ttf" / _DEJAVU)] if beside and beside.origin else []
+    fonts: list[tuple[str | None, Font]] = []
+    for path in (None, _DEJAVU, *brought):
+        with suppress(OSError):  # not installed
+            fonts.append((path, _font(path, _LARGEST_TEXT)))
+    return min(fonts, key=lambda one: sum(not _has(one[1], character) for character in characters))[0]
+
+
+def _font(path: str | None, size: int) -> Font:
+    return ImageFont.load_default(size) if path is None else ImageFont.truetype(path, size)
+
+
+def _has(font: Font, character: str) -> bool:
+    """Whether the font can draw it: what it has not looks like a character that no font has."""
+    return bytes(font.getmask(character)) != bytes(font.getmask(_NO_CHARACTER)) or character.isspace()
 
 
 def _colour(probability: float) -> tuple[int, int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glyphlab.errors import ImageError, ModelError
+from glyphlab.process import processors
 from glyphlab.recognition.alphabet import Alphabet
 from glyphlab.recognition.modelfile import DEFAULT_MODEL, INPUT, METADATA_KEY, OUTPUT, ModelInfo, find_model
 from glyphlab.recognition.prediction import Prediction, Rule
@@ -51,7 +51,7 @@ class Recognizer:
         Raises `ModelError`: unknown name, no such file, not a model, cut short, not one of ours.
         """
         path = find_model(path_or_name)
-        threads = threads or min(_available_threads(), _MOST_THREADS)
+        threads = threads or min(processors(), _MOST_THREADS)
         session = _open_session(path, threads)
         text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if text is None:
@@ -208,11 +208,6 @@ def _bytes_of(picture: PictureSource) -> int:
     if isinstance(picture, np.ndarray):
         return picture.nbytes
     return 0 if isinstance(picture, str | Path) else 4 * picture.width * picture.height
-
-
-def _available_threads() -> int:
-    """Threads this process may run at once: containers and schedulers grant fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _open_session(path: Path, threads: int) -> InferenceSession:

@@ -35,6 +35,8 @@ def sources(place: str | Path) -> Iterator[str]:
         yield from _within(path)
     elif is_archive(path):
         yield str(path)
+    elif path.exists() and not path.is_file():
+        raise DataError(f"{place} is a pipe, and a job reads its list more than once; write the list to a file first")
     else:
         yield from _lines(path)
 
@@ -100,7 +102,7 @@ def _members(source: str, skip: int) -> Iterator[Item]:
                 seen += 1
                 if seen > skip:
                     yield f"{source}/{member.name}", content
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         problem = f"cannot be read as an archive ({reason}), after {seen:,} pictures"
     else:

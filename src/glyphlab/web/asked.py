@@ -47,6 +47,7 @@ class ExplainQuestion(PictureQuestion):
     """Maps: what each layer makes of the glyph. Saliency: on which pixels the answer rests."""
 
     model: schemas.ModelId | None = None
+    only: schemas.Only | None = None
     what: Literal["maps", "saliency"] = "saliency"
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+
+from glyphlab.process import processors
 
 MEGABYTE = 1_000_000
 # The largest block that preparing a picture of one character takes and frees, see `process.keep_freed_memory`.
 LARGEST_KEPT_BYTES = 8 * MEGABYTE
 # And how much of them, over all.
 KEPT_BYTES = 2 * LARGEST_KEPT_BYTES
-
-
-def processors() -> int:
-    """Processors this process may use: containers and schedulers grant fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

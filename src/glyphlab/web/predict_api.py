@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from glyphlab.errors import ImageError
+from glyphlab.recognition.alphabet import Alphabet
 from glyphlab.recognition.formats import WRITERS
 from glyphlab.web import schemas
 from glyphlab.web.answers import Wish, answer_strokes, glyph_of, page_value, read_page
@@ -130,6 +131,8 @@ async def explain(service: TheService, looker: TheLooker, request: Request) -> R
 
     def prepared() -> tuple[str, dict[str, Any]]:
         offer, recognizer = service.shelf.recognizer(question.model)
+        if question.only:
+            Alphabet.parse(question.only, recognizer.class_names)  # a mistake in it is said here
         if content is not None:
             check_picture(content, service.limits.glyph_pixels)
         drawing = render(strokes) if content is None else None
@@ -137,7 +140,8 @@ async def explain(service: TheService, looker: TheLooker, request: Request) -> R
             raise ImageError("there is nothing to explain: the drawing is empty; draw something")
         glyph = glyph_of(recognizer, content if content is not None else drawing.image)  # type: ignore[union-attr]
         pixels = base64.b64encode(glyph.tobytes()).decode("ascii")
-        return offer.id, {"model": str(offer.path), "title": offer.name, "glyph": pixels, "shape": list(glyph.shape)}
+        facts = {"model": str(offer.path), "title": offer.name, "glyph": pixels, "shape": list(glyph.shape)}
+        return offer.id, facts | {"only": question.only or None}
 
     id_, facts = await service.glyphs.run(prepared)
     return JSONResponse({"model": id_, **await looker.ask("explain", **facts, what=question.what)})

@@ -263,3 +263,11 @@ def test_a_page_is_photographed(visit: Callable[..., Any]) -> None:
     )
     page.get_by_role("button", name="Photograph").click()
     expect(page.locator(".toast")).to_contain_text("No camera")
+
+
+def test_another_model_reads_the_page_again(reading: Any) -> None:
+    page = reading.page
+    with page.expect_response("**/api/v1/read") as answered:
+        page.get_by_label("Model that answers").select_option("digits")
+    assert answered.value.json()["model"] == "digits"
+    expect(page.locator(".page-text p")).to_have_count(len(LINES))

@@ -81,6 +81,20 @@ def test_a_drawing_is_deleted_and_brought_back(teaching: Any) -> None:
     assert [one["count"] for one in counts] == [2, 0, 0]
 
 
+def test_the_way_back_stays_while_one_is_there(teaching: Any) -> None:
+    page = teaching.page
+    page.clock.install()
+    draw_some(teaching, "α", 2)
+    page.locator(".sample").first.click()
+    undo = page.locator(".toast").get_by_role("button", name="Undo")
+    undo.focus()
+    page.clock.run_for(60_000)
+    expect(undo).to_be_focused()
+    undo.blur()
+    page.clock.run_for(21_000)
+    expect(page.locator(".toast")).to_have_count(0)
+
+
 def test_an_alphabet_is_renamed_deleted_and_brought_back(teaching: Any) -> None:
     page, name = teaching.page, teaching.alphabet
     draw_some(teaching, "α", 1)

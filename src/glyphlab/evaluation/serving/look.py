@@ -168,22 +168,31 @@ class Desk:
             path = export_run(str(path.parent), data_dir=self._data_dir).path
         return {"path": str(path)}
 
-    def explain(self, model: str, title: str, glyph: str, shape: list[int], what: str) -> Value:
-        """Pictures of what a model does with a glyph. model: path of its file. glyph: its bytes in base64."""
+    def explain(
+        self, model: str, title: str, glyph: str, shape: list[int], what: str, only: str | None = None
+    ) -> Value:
+        """Pictures of what a model does with a glyph. model: path of its file. glyph: its bytes in base64. only: what
+        may be answered.
+        """
         import numpy as np
+
+        from glyphlab.recognition.alphabet import Alphabet
 
         image = np.frombuffer(base64.b64decode(glyph), dtype=np.uint8).reshape(shape).copy()
         try:
             classifier, recognizer = _network(model, Path(model).stat().st_mtime_ns)
         except FileNotFoundError:
             raise Refused(404, "no_model", "the model's file is no longer there", "choose another model") from None
-        # The file's own, calibrated: the figures that the answer beside the picture shows.
-        probs = recognizer.predict_glyphs(image[None])[0]
+        # The file's own, calibrated and weighed: the figures that the answer beside the picture shows.
+        names, given = recognizer.class_names, recognizer.predict_glyphs(image[None])
+        alphabet = Alphabet.whole(names) if only is None else Alphabet.parse(only, names)
+        probs = np.zeros_like(given[0])
+        probs[alphabet.indices] = alphabet.weigh(alphabet.restrict(given))[0]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "picture.png"
             draw = _draw_maps if what == "maps" else _draw_saliency
             draw(classifier, image, probs, path, title)
-            character = recognizer.class_names[int(probs.argmax())]
+            character = names[int(probs.argmax())]
             return {"character": character, "images": [{"title": what, "png": _data_url(path.read_bytes())}]}
 
     def _folder(self, name: str) -> Path:

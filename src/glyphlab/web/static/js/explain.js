@@ -45,10 +45,10 @@ export class Explain {
   async #fetch(what) {
     const asked = ++this.#asked;
     this.#busy.textContent = texts.explain.busy;
-    const { model, width, height, strokes } = this.#question();
+    const { model, only, width, height, strokes } = this.#question();
     let shown;
     try {
-      const { images } = await post("explain", { model, what, width, height, strokes });
+      const { images } = await post("explain", { model, only, what, width, height, strokes });
       shown = images.map(({ png }) => h("img", { src: imageAddress(png), alt: texts.explain.alt[what] }));
     } catch (error) {
       shown = [h("p", { class: "note" }, explain(error))];

@@ -8,8 +8,8 @@ let announcement = 0;
 
 export const noticeElements = [toasts, announcer];
 
-/** Show a message; `action`: [label, function] offers a way back. */
-export function notify(message, { action, seconds = action ? 8 : 4 } = {}) {
+/** Show a message; `action`: [label, function] offers a way back. While it is pointed at or has the focus, it stays. */
+export function notify(message, { action, seconds = action ? 20 : 4 } = {}) {
   const toast = h("div", { class: "toast" }, h("span", {}, message));
   const close = () => toast.remove();
   if (action) {
@@ -23,7 +23,13 @@ export function notify(message, { action, seconds = action ? 8 : 4 } = {}) {
   }
   toasts.append(toast);
   while (toasts.childElementCount > 3) toasts.firstElementChild.remove();
-  setTimeout(close, 1000 * seconds);
+  let waiting;
+  const wait = () => {
+    waiting = setTimeout(close, 1000 * seconds);
+  };
+  for (const type of ["pointerenter", "focusin"]) toast.addEventListener(type, () => clearTimeout(waiting));
+  for (const type of ["pointerleave", "focusout"]) toast.addEventListener(type, wait);
+  wait();
 }
 
 export function notifyError(error) {

@@ -23,6 +23,7 @@ class ReadView {
   #url = "";
   #page = null;
   #asked = 0;
+  #readBy; // the model that read the page; undefined where the list of models had not come
   #isShown = false; // whether the browser can show the picture
   #saving = Promise.resolve(); // one after the other, so that the last correction is what is kept
   #settings = recall("read", { english: true, context: true });
@@ -64,7 +65,8 @@ class ReadView {
     addEventListener("paste", (event) => this.element.isConnected && this.#onPaste(event));
     // A picture that misses its place must not take the page's.
     for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
-    this.#only.addEventListener("settle", () => this.#file && this.#read(this.#file));
+    this.#only.addEventListener("settle", () => this.#readAgain());
+    models.addEventListener("change", () => this.#readBy && models.current?.id !== this.#readBy && this.#readAgain());
   }
 
   #dropPlace() {
@@ -90,7 +92,7 @@ class ReadView {
       checkbox(label, this.#settings[name], (isOn) => {
         this.#settings[name] = isOn;
         remember("read", this.#settings);
-        if (this.#file) this.#read(this.#file);
+        this.#readAgain();
       });
     return h(
       "details",
@@ -162,6 +164,11 @@ class ReadView {
     }
   }
 
+  /** The page that is shown, by what is chosen now. */
+  #readAgain() {
+    if (this.#file) this.#read(this.#file);
+  }
+
   async #read(file) {
     // The page read before stays.
     if (file.type && !file.type.startsWith("image/")) return this.#complain(texts.read.notPicture);
@@ -170,7 +177,7 @@ class ReadView {
     const { english, context } = this.#settings;
     const fields = {
       file,
-      model: models.current?.id,
+      model: (this.#readBy = models.current?.id),
       only: this.#only.value,
       context,
       language: english ? "en" : "none",
