@@ -22,7 +22,7 @@ def test_export_as_json_to_another_place(cli: Callable[..., Any], run: Run, tmp_
     done = cli("export", run.folder, "--out", out, "--int8", "--framing", "none", "--licence", "MIT", "--json")
     assert done.code == 0
     report = json.loads(done.out)
-    assert report["path"] == str(out) and out.exists() and (tmp_path / "model-int8.onnx").exists()
+    assert report["path"] == str(out) and out.exists() and (tmp_path / "letters-int8.onnx").exists()
     assert report["framing"] is None and 0 <= report["int8"]["accuracy"] <= 1
 
 
