@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from glyphlab.cli.bars import task_bars
 from glyphlab.cli.console import AsJson, DataDir, print_json, stdout
 from glyphlab.errors import GlyphlabError, did_you_mean
-
-if TYPE_CHECKING:
-    pass
 
 EXAMPLES = """[bold]Examples[/]
 

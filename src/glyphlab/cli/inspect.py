@@ -125,8 +125,16 @@ def inspect(
         method=method or "tsne",
         seed=seed or 0,
     )
-    given = {"layer": layer, "image": image, "channel": channel, "border": border, "method": method, "seed": seed}
-    _refuse_without_effect(parts, [option for option, value in (given | {"split": split}).items() if value is not None])
+    given = {
+        "layer": layer,
+        "image": image,
+        "split": split,
+        "channel": channel,
+        "border": border,
+        "method": method,
+        "seed": seed,
+    }
+    _refuse_without_effect(parts, [option for option, value in given.items() if value is not None])
     if not prepare and (image is None or image.isdecimal()):
         raise GlyphlabError("--no-prepare is for a picture that --image names; leave it out")
     subject, opened = _subject(run, network, weights, split, data_dir, runs_dir)

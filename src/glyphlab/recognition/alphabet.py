@@ -47,6 +47,11 @@ class Alphabet:
         return cls(np.arange(len(class_names), dtype=np.int64), tuple(class_names), counts)
 
     @classmethod
+    def of(cls, only: str | None, class_names: Sequence[str]) -> Alphabet:
+        """What `only` names, see `parse`; None: every class."""
+        return cls.whole(class_names) if only is None else cls.parse(only, class_names)
+
+    @classmethod
     def parse(cls, text: str, class_names: Sequence[str]) -> Alphabet:
         """The classes that `text` names.
 

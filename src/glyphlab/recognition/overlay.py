@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -38,8 +39,9 @@ def draw_overlay(picture: PictureSource, page: Page) -> NDArray[np.uint8]:
     pale = (255 - (255 - grey.astype(np.float32)) * _FADED).astype(np.uint8)
     canvas = Image.fromarray(np.repeat(pale[:, :, None], 3, axis=2))
     draw = ImageDraw.Draw(canvas)
-    written = {character.text for line in page.lines for word in line.words for character in word.characters}
-    font_path = _font_for("".join(written))
+    written = "".join({one.text for line in page.lines for word in line.words for one in word.characters})
+    font_path = _font_for(written)
+    lacking = _lacking(_font(font_path, _LARGEST_TEXT), written)
     for number, line in enumerate(page.lines, start=1):
         box = line.box
         size = int(np.clip(0.6 * np.median([word.box.height for word in line.words]), _SMALLEST_TEXT, _LARGEST_TEXT))
@@ -53,7 +55,7 @@ def draw_overlay(picture: PictureSource, page: Page) -> NDArray[np.uint8]:
                 place = (character.box.centre_x, max(word.box.top - 3, size))
                 draw.text(
                     place,
-                    "".join(c if _has(font, c) else f"U+{ord(c):04X}" for c in character.text),
+                    "".join(f"U+{ord(c):04X}" if c in lacking else c for c in character.text),
                     _colour(character.probability),
                     font,
                     anchor="ms",
@@ -75,17 +77,30 @@ def _font_for(characters: str) -> str | None:
 
     Where none has, that with the fewest missing.
     """
-    beside = importlib.util.find_spec("matplotlib")  # which brings it
-    brought = [str(Path(beside.origin).parent / "mpl-data/fonts/ttf" / _DEJAVU)] if beside and beside.origin else []
-    fonts: list[tuple[str | None, Font]] = []
-    for path in (None, _DEJAVU, *brought):
+    missing: dict[str | None, int] = {}
+    for path in _fonts():
         with suppress(OSError):  # not installed
-            fonts.append((path, _font(path, _LARGEST_TEXT)))
-    return min(fonts, key=lambda one: sum(not _has(one[1], character) for character in characters))[0]
+            missing[path] = len(_lacking(_font(path, _LARGEST_TEXT), characters))
+            if not missing[path]:
+                return path
+    return min(missing, key=missing.__getitem__)
+
+
+def _fonts() -> Iterator[str | None]:
+    """Pillow's own, the system's, and the one that matplotlib brings, where it is installed."""
+    yield None
+    yield _DEJAVU
+    beside = importlib.util.find_spec("matplotlib")
+    if beside and beside.origin:
+        yield str(Path(beside.origin).parent / "mpl-data/fonts/ttf" / _DEJAVU)
 
 
 def _font(path: str | None, size: int) -> Font:
     return ImageFont.load_default(size) if path is None else ImageFont.truetype(path, size)
+
+
+def _lacking(font: Font, characters: str) -> set[str]:
+    return {character for character in characters if not _has(font, character)}
 
 
 def _has(font: Font, character: str) -> bool:

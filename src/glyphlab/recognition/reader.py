@@ -136,7 +136,7 @@ def read(
     """
     framing = _framing(recognizer.info)
     names = recognizer.info.class_names
-    alphabet = Alphabet.whole(names) if only is None else Alphabet.parse(only, names)
+    alphabet = Alphabet.of(only, names)
     layout = find_lines(load_picture(page))
     lines = _find_characters(layout, recognizer, framing, alphabet)
     boxes = [line.boxes for line in lines]
@@ -173,7 +173,7 @@ def read_boxes(
     Returns the characters of all words in a row, capitals where the model does not tell the cases.
     """
     framing, names = _framing(recognizer.info), recognizer.info.class_names
-    alphabet = Alphabet.whole(names) if only is None else Alphabet.parse(only, names)
+    alphabet = Alphabet.of(only, names)
     ink = page_ink(load_picture(page))
     characters = [box for word in boxes for box in word]
     if not characters:

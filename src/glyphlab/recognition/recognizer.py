@@ -123,7 +123,7 @@ class Recognizer:
         Raises `ModelError` for characters that the model does not know, or when it carries no scores for sets;
         `GlyphlabError` for a number out of range.
         """
-        alphabet = Alphabet.whole(self.class_names) if only is None else Alphabet.parse(only, self.class_names)
+        alphabet = Alphabet.of(only, self.class_names)
         thresholds = None
         if coverage is not None:
             if self.info.conformal is None:

@@ -185,7 +185,7 @@ class Desk:
             raise Refused(404, "no_model", "the model's file is no longer there", "choose another model") from None
         # The file's own, calibrated and weighed: the figures that the answer beside the picture shows.
         names, given = recognizer.class_names, recognizer.predict_glyphs(image[None])
-        alphabet = Alphabet.whole(names) if only is None else Alphabet.parse(only, names)
+        alphabet = Alphabet.of(only, names)
         probs = np.zeros_like(given[0])
         probs[alphabet.indices] = alphabet.weigh(alphabet.restrict(given))[0]
         with tempfile.TemporaryDirectory() as folder:

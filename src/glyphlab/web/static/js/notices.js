@@ -23,13 +23,11 @@ export function notify(message, { action, seconds = action ? 20 : 4 } = {}) {
   }
   toasts.append(toast);
   while (toasts.childElementCount > 3) toasts.firstElementChild.remove();
-  let waiting;
-  const wait = () => {
-    waiting = setTimeout(close, 1000 * seconds);
+  const closeUnlessInUse = () => {
+    if (toast.matches(":hover, :focus-within")) setTimeout(closeUnlessInUse, 1000 * seconds);
+    else close();
   };
-  for (const type of ["pointerenter", "focusin"]) toast.addEventListener(type, () => clearTimeout(waiting));
-  for (const type of ["pointerleave", "focusout"]) toast.addEventListener(type, wait);
-  wait();
+  setTimeout(closeUnlessInUse, 1000 * seconds);
 }
 
 export function notifyError(error) {

@@ -175,9 +175,10 @@ class ReadView {
     const asked = ++this.#asked;
     this.#startWaiting(file);
     const { english, context } = this.#settings;
+    this.#readBy = models.current?.id;
     const fields = {
       file,
-      model: (this.#readBy = models.current?.id),
+      model: this.#readBy,
       only: this.#only.value,
       context,
       language: english ? "en" : "none",
